@@ -285,8 +285,12 @@ pub struct DecodedModule {
     pub bytes: Arc<[u8]>,
     /// wasmparser's view of the module, for validating bodies.
     pub(crate) resources: Option<wasmparser::ValidatorResources>,
-    /// Features enabled while decoding.
+    /// Features enabled while decoding, as wasmparser's flags.
     pub(crate) features: wasmparser::WasmFeatures,
+    /// The same as a set of proposals.
+    pub(crate) enabled: crate::features::Features,
+    /// Proposals that the module uses without a trace in `module`.
+    pub(crate) detected: crate::features::Features,
 }
 
 impl DecodedModule {
