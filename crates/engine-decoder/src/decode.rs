@@ -87,6 +87,11 @@ impl Decoder {
         self.features
     }
 
+    /// Proposals used so far that leave no trace in the module.
+    pub(crate) fn detected(&self) -> Features {
+        self.detected
+    }
+
     pub(crate) fn resources(&self) -> Option<&ValidatorResources> {
         self.resources.as_ref()
     }
@@ -188,12 +193,12 @@ impl Decoder {
                 Ok(reuse) => allocs = reuse,
                 Err(error) if error.offset() < offset => {
                     let validator = || self.func_to_validate(func).expect("it was there just now");
-                    return Some(DecodeError::from_body_parts(
+                    return Some(DecodeError::in_body(
                         self.module(),
                         self.features,
-                        &validator,
                         func,
-                        Some(body),
+                        body,
+                        &validator,
                         &error,
                     ));
                 }

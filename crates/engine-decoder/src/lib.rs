@@ -11,6 +11,8 @@ mod limits;
 mod missing;
 mod module;
 mod names;
+mod push;
+mod registry;
 mod sections;
 mod types;
 mod validate;
@@ -20,6 +22,8 @@ pub use features::Features;
 pub use index::*;
 pub use limits::Limits;
 pub use module::*;
+pub use push::ModuleDecoder;
+pub use registry::TypeRegistry;
 pub use types::*;
 /// Memory to be reused from one function's validation to the next.
 pub use wasmparser::FuncValidatorAllocations;

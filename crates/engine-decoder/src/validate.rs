@@ -17,9 +17,24 @@ impl DecodedModule {
         func: DefinedFuncIndex,
         allocs: FuncValidatorAllocations,
     ) -> Result<FuncValidatorAllocations, DecodeError> {
-        let offset = self.module.bodies[func.index()].start as u64;
-        validate_body(self.func_to_validate(func), self.body(func), offset, allocs)
-            .map_err(|error| DecodeError::from_body(self, func, error))
+        self.validate_body(func, self.body(func), self.module.bodies[func.index()].start as u64, allocs)
+    }
+
+    /// Validates a body that is not among this module's bytes (see [`ModuleDecoder::environment`]). `offset` is its
+    /// place in the module, from the module's first byte.
+    ///
+    /// Panics if there is no such function.
+    ///
+    /// [`ModuleDecoder::environment`]: crate::ModuleDecoder::environment
+    pub fn validate_body(
+        &self,
+        func: DefinedFuncIndex,
+        body: &[u8],
+        offset: u64,
+        allocs: FuncValidatorAllocations,
+    ) -> Result<FuncValidatorAllocations, DecodeError> {
+        validate_body(self.func_to_validate(func), body, offset, allocs)
+            .map_err(|error| DecodeError::from_body_at(self, func, body, offset, error))
     }
 
     /// Validates the bodies of all functions, in order. The error is the one with the lowest offset.
@@ -43,29 +58,35 @@ impl DecodeError {
         func: DefinedFuncIndex,
         error: wasmparser::BinaryReaderError,
     ) -> DecodeError {
-        let body = decoded.module.bodies.get(func.index()).and_then(|range| {
-            Some(Body { bytes: decoded.bytes.get(range.clone())?, offset: range.start as u64 })
-        });
-        DecodeError::from_body_parts(
-            &decoded.module,
-            decoded.enabled,
-            &|| decoded.func_to_validate(func),
-            func,
-            body,
-            &error,
-        )
+        let offset = decoded.module.bodies[func.index()].start as u64;
+        DecodeError::from_body_at(decoded, func, decoded.body(func), offset, error)
     }
 
-    pub(crate) fn from_body_parts(
+    /// The same for a body that is not among the module's bytes (see [`DecodedModule::validate_body`]).
+    ///
+    /// Panics if there is no such function.
+    pub fn from_body_at(
+        decoded: &DecodedModule,
+        func: DefinedFuncIndex,
+        body: &[u8],
+        offset: u64,
+        error: wasmparser::BinaryReaderError,
+    ) -> DecodeError {
+        let body = Body { bytes: body, offset };
+        let validator = || decoded.func_to_validate(func);
+        DecodeError::in_body(&decoded.module, decoded.enabled, func, body, &validator, &error)
+    }
+
+    pub(crate) fn in_body(
         module: &Module,
         enabled: Features,
-        validator: &dyn Fn() -> FuncToValidate<ValidatorResources>,
         func: DefinedFuncIndex,
-        body: Option<Body<'_>>,
+        body: Body<'_>,
+        validator: &dyn Fn() -> FuncToValidate<ValidatorResources>,
         error: &wasmparser::Error,
     ) -> DecodeError {
         let mut found = DecodeError::from_parser(Section::Code, error);
-        if let (None, Some(body)) = (found.missing_feature, body) {
+        if found.missing_feature.is_none() {
             found = found.with_missing(missing::for_body(enabled, error.offset(), |flags| {
                 let validator = FuncToValidate { features: flags, ..validator() };
                 validate_body(validator, body.bytes, body.offset, FuncValidatorAllocations::default())
