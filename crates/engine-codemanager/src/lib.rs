@@ -1,1 +1,37 @@
-//! engine-codemanager
+//! Code memory, jump tables, guard-page memories and trap handling: everything that deals with pages.
+//!
+//! * [`CodeManager`] owns regions of code memory; a [`NativeModule`] places a module's code there and gives every function one
+//!   lasting address; [`StubCode`] is a piece of code of no module.
+//! * [`invoke`] enters Wasm and comes back with its results or a [`TrapInfo`]; the signal handlers are installed on the
+//!   way.
+//! * [`lookup`](lookup()) and [`symbolize`] turn code addresses into functions and byte offsets.
+//! * [`LinearMemory`] holds a memory's bytes, [`DataImage`] initial contents that instances map copy on write.
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!("engine-codemanager supports Linux on x86-64 and AArch64");
+
+mod append_list;
+mod arch;
+mod error;
+mod execmem;
+mod fork;
+mod free_list;
+mod grace;
+mod icache;
+mod image;
+mod jump_table;
+mod lookup;
+mod manager;
+mod memory;
+mod native_module;
+mod os;
+mod perf_map;
+mod region;
+
+pub use error::{CodeError, MemoryError, OsError, Refusal};
+pub use execmem::Strategy;
+pub use image::DataImage;
+pub use lookup::{CodeLocation, lookup};
+pub use manager::{CodeConfig, CodeManager, StubCode};
+pub use memory::{LinearMemory, MAX_MEMORY_BYTES, MemoryPlan};
+pub use native_module::NativeModule;
