@@ -165,7 +165,7 @@ impl Decoder {
                 let mut found = DecodeError::from_parser(section, &error);
                 if found.missing_feature.is_none() {
                     let prefix = &bytes[..self.position];
-                    found = found.with_missing(missing::for_section(self.features, error.offset(), prefix));
+                    found = found.with_missing(missing::for_section(self.features, &error, prefix));
                 }
                 return Err(found);
             }

@@ -185,6 +185,11 @@ pub(crate) fn name_of_flags(flags: WasmFeatures) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
+/// The names of all proposals, those included that have no flag here.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    PROPOSALS.iter().map(|proposal| proposal.name).chain(UNKNOWN_PROPOSALS.iter().map(|&(_, name)| name))
+}
+
 impl Default for Features {
     /// [`Features::WASM2`].
     fn default() -> Features {

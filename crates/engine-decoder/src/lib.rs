@@ -1,4 +1,8 @@
 //! WebAssembly module structure, streaming decoder and validation.
+//!
+//! Bytes become a [`DecodedModule`], all at once ([`DecodedModule::decode`]) or as they arrive ([`ModuleDecoder`]): the
+//! same code, so the same module or the same [`DecodeError`], the one with the lowest offset. The structure is validated
+//! while it is decoded; function bodies are validated on their own, in any order, on any thread.
 #![forbid(unsafe_code)]
 
 mod convert;

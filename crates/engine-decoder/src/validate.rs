@@ -87,10 +87,9 @@ impl DecodeError {
     ) -> DecodeError {
         let mut found = DecodeError::from_parser(Section::Code, error);
         if found.missing_feature.is_none() {
-            found = found.with_missing(missing::for_body(enabled, error.offset(), |flags| {
+            found = found.with_missing(missing::for_body(enabled, error, |flags| {
                 let validator = FuncToValidate { features: flags, ..validator() };
-                validate_body(validator, body.bytes, body.offset, FuncValidatorAllocations::default())
-                    .map(drop)
+                validate_body(validator, body.bytes, body.offset, FuncValidatorAllocations::default()).is_ok()
             }));
         }
         found.in_function(module.func_index(func), module)
