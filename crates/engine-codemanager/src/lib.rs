@@ -12,6 +12,7 @@ compile_error!("engine-codemanager supports Linux on x86-64 and AArch64");
 
 mod append_list;
 mod arch;
+mod backtrace;
 mod error;
 mod execmem;
 mod fork;
@@ -19,6 +20,7 @@ mod free_list;
 mod grace;
 mod icache;
 mod image;
+mod invoke;
 mod jump_table;
 mod lookup;
 mod manager;
@@ -27,11 +29,23 @@ mod native_module;
 mod os;
 mod perf_map;
 mod region;
+mod signals;
+#[cfg(target_arch = "aarch64")]
+mod signals_aarch64;
+#[cfg(target_arch = "x86_64")]
+mod signals_x64;
+mod thread;
+mod traps;
 
+pub use backtrace::{MAX_BACKTRACE, current_backtrace, symbolize};
 pub use error::{CodeError, MemoryError, OsError, Refusal};
 pub use execmem::Strategy;
 pub use image::DataImage;
+pub use invoke::{HOST_STACK_RESERVE, TrapInfo, invoke};
 pub use lookup::{CodeLocation, lookup};
 pub use manager::{CodeConfig, CodeManager, StubCode};
 pub use memory::{LinearMemory, MAX_MEMORY_BYTES, MemoryPlan};
 pub use native_module::NativeModule;
+pub use signals::trap_handlers_in_place;
+pub use thread::init_thread;
+pub use traps::{raise, record_host_failure};
