@@ -1,0 +1,101 @@
+//! Settings of an engine.
+
+use crate::shim::decoder as engine_decoder_api;
+use engine_decoder_api::Features;
+use engine_machine::TargetFeatures;
+
+/// Settings of an [`Engine`](crate::Engine). The defaults are right for most programs.
+///
+/// ```
+/// use engine_instance::{Config, Engine};
+///
+/// let mut config = Config::new();
+/// config.max_wasm_stack(256 << 10).canonicalize_nans(true);
+/// let engine = Engine::new(&config)?;
+/// # let _ = engine;
+/// # Ok::<(), engine_instance::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) features: Features,
+    pub(crate) max_wasm_stack: usize,
+    pub(crate) memory_guard: bool,
+    pub(crate) spectre: bool,
+    pub(crate) interruptible: bool,
+    pub(crate) canonicalize_nans: bool,
+    pub(crate) target: Option<TargetFeatures>,
+    pub(crate) perf_map: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config::new()
+    }
+}
+
+impl Config {
+    /// The default settings.
+    pub fn new() -> Config {
+        Config {
+            features: Features::WASM2,
+            max_wasm_stack: 1 << 20,
+            memory_guard: true,
+            spectre: true,
+            interruptible: true,
+            canonicalize_nans: false,
+            target: None,
+            perf_map: false,
+        }
+    }
+
+    /// The WebAssembly proposals that modules may use. Default: WebAssembly 2.0 without SIMD.
+    pub fn wasm_features(&mut self, features: Features) -> &mut Config {
+        self.features = features;
+        self
+    }
+
+    /// The most bytes of native stack that Wasm may use, the host functions it calls included. Default: 1 MiB. The
+    /// limit is lower on a thread whose stack is smaller: 256 KiB of it always stay for the host.
+    pub fn max_wasm_stack(&mut self, bytes: usize) -> &mut Config {
+        self.max_wasm_stack = bytes;
+        self
+    }
+
+    /// Whether memories are placed, where the host allows, in reservations with guard pages, which make bounds checks
+    /// free (default), or always checked explicitly.
+    pub fn memory_guard(&mut self, enable: bool) -> &mut Config {
+        self.memory_guard = enable;
+        self
+    }
+
+    /// Whether checked indices are masked, so that a mispredicted check reads nothing it should not. Default: on.
+    pub fn spectre(&mut self, enable: bool) -> &mut Config {
+        self.spectre = enable;
+        self
+    }
+
+    /// Whether loops poll for [`InterruptHandle::interrupt`](crate::InterruptHandle::interrupt). Function entries always
+    /// do. Default: on.
+    pub fn interruptible(&mut self, enable: bool) -> &mut Config {
+        self.interruptible = enable;
+        self
+    }
+
+    /// Whether a float result that is NaN is always the canonical NaN, for the same bits on every CPU. Default: off.
+    pub fn canonicalize_nans(&mut self, enable: bool) -> &mut Config {
+        self.canonicalize_nans = enable;
+        self
+    }
+
+    /// The CPU features that compiled code may use. Default: all that this machine has and the engine knows.
+    pub fn target(&mut self, target: TargetFeatures) -> &mut Config {
+        self.target = Some(target);
+        self
+    }
+
+    /// Whether compiled functions are listed in `/tmp/perf-PID.map` for Linux `perf`. Default: off.
+    pub fn perf_map(&mut self, enable: bool) -> &mut Config {
+        self.perf_map = enable;
+        self
+    }
+}

@@ -1,0 +1,286 @@
+//! Functions.
+
+#![allow(unsafe_code)]
+
+use crate::bail;
+use crate::host::{HostFunc, IntoFunc};
+use crate::store::{StoreOpaque, StorePtr, call_wasm};
+use crate::typed::{WasmParams, WasmResults};
+use crate::{AsContext, AsContextMut, Caller, Error, Result, Val};
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use engine_decoder::{FuncType, ValType};
+use engine_machine::{EntryWrapper, FuncRef, ValRaw};
+use std::sync::Arc;
+
+/// A function of a store: exported by an instance, or made by the host. Equal if it is the same function.
+///
+/// ```no_run
+/// use engine_instance::{Engine, Func, Store, Val};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let add = Func::wrap(&mut store, |a: i32, b: i32| a.wrapping_add(b));
+/// let mut results = [Val::I32(0)];
+/// add.call(&mut store, &[Val::I32(1), Val::I32(2)], &mut results)?;
+/// assert_eq!(results[0].unwrap_i32(), 3);
+/// # Ok::<(), engine_instance::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Func(StorePtr<FuncRef>);
+
+impl Func {
+    /// A host function of a type that is known only at run time. The closure gets as many parameters as the type says, of
+    /// its types, and must set each result to a value of its type (results are preset to zero and null).
+    pub fn new<T: 'static>(
+        mut store: impl AsContextMut<Data = T>,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Func {
+        Func::from_host(&mut store, HostFunc::new(ty, func))
+    }
+
+    /// A host function from a closure whose type says which Wasm type it has. See [`IntoFunc`].
+    pub fn wrap<T: 'static, Params, Results>(
+        mut store: impl AsContextMut<Data = T>,
+        func: impl IntoFunc<T, Params, Results>,
+    ) -> Func {
+        Func::from_host(&mut store, func.into_func())
+    }
+
+    fn from_host<T: 'static>(store: &mut impl AsContextMut<Data = T>, func: HostFunc<T>) -> Func {
+        let mut store = store.as_context_mut();
+        let store = store.opaque_mut();
+        match Arc::new(func).place(store) {
+            Ok(func) => Func::from_ref(store, func),
+            Err(error) => panic!("cannot make a wrapper for a host function: {error:?}"),
+        }
+    }
+
+    pub(crate) fn from_ref(store: &StoreOpaque, func: NonNull<FuncRef>) -> Func {
+        Func(StorePtr::new(store, func))
+    }
+
+    pub(crate) fn belongs_to(&self, store: &StoreOpaque) -> bool {
+        self.0.belongs_to(store)
+    }
+
+    pub(crate) fn func_ref(&self, store: &StoreOpaque) -> NonNull<FuncRef> {
+        self.0.get(store)
+    }
+
+    /// The word that compiled code has for a function of `store`, or for null.
+    #[inline]
+    pub(crate) fn to_raw(func: Option<Func>, store: &StoreOpaque) -> u64 {
+        func.map_or(0, |func| func.0.get(store).as_ptr() as u64)
+    }
+
+    /// The function that a word of compiled code means.
+    ///
+    /// # Safety
+    /// `word` is a funcref of this store, or null.
+    #[inline]
+    pub(crate) unsafe fn from_raw(store: &StoreOpaque, word: u64) -> Option<Func> {
+        NonNull::new(word as *mut FuncRef).map(|func| Func::from_ref(store, func))
+    }
+
+    pub(crate) fn signature(&self, store: &StoreOpaque) -> u32 {
+        // SAFETY: a `FuncRef` lives as long as its store and never changes.
+        unsafe { self.0.get(store).as_ref() }.signature
+    }
+
+    /// The function's type.
+    pub fn ty(&self, store: impl AsContext) -> FuncType {
+        let store = store.as_context();
+        store.opaque().func_type(self.signature(store.opaque()))
+    }
+
+    /// Calls the function. `results` must be as long as the type says; what they held is overwritten.
+    ///
+    /// # Errors
+    /// If the parameters do not match the type; a [`Trap`](crate::Trap); or the error of a host function.
+    ///
+    /// # Panics
+    /// If a host function panics that the call reaches, or if the function belongs to another store.
+    pub fn call(&self, mut store: impl AsContextMut, params: &[Val], results: &mut [Val]) -> Result<()> {
+        let mut store = store.as_context_mut();
+        let store = store.as_opaque();
+        // SAFETY: from a borrow of the whole store, held to the end of this function; reborrowed only between calls.
+        unsafe { self.call_opaque(store, params, results) }
+    }
+
+    /// # Safety
+    /// `store` comes from a mutable borrow of the whole store that the caller holds.
+    unsafe fn call_opaque(
+        &self,
+        store: NonNull<StoreOpaque>,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<()> {
+        const INLINE: usize = 16;
+        // SAFETY: by contract; the borrow ends before Wasm is called.
+        let opaque = unsafe { &mut *store.as_ptr() };
+        let func = self.func_ref(opaque);
+        let signature = self.signature(opaque);
+        let (wrapper, result_types) = opaque.entry(signature, |ty, wrapper| {
+            if ty.params().len() != params.len() {
+                bail!("expected {} arguments, found {}", ty.params().len(), params.len());
+            }
+            if ty.results().len() != results.len() {
+                bail!("expected room for {} results, found {}", ty.results().len(), results.len());
+            }
+            for (param, ty) in params.iter().zip(ty.params()) {
+                param.check(opaque, *ty)?;
+            }
+            Ok((wrapper, ResultTypes::new(ty.results())))
+        })??;
+        opaque.prepare_externrefs(params.iter().map(Val::extern_count).sum());
+        let count = params.len().max(results.len());
+        let mut few = [ValRaw::default(); INLINE];
+        let mut many = Vec::new();
+        let values = if count <= INLINE {
+            few.as_mut_ptr()
+        } else {
+            many.resize(count, ValRaw::default());
+            many.as_mut_ptr()
+        };
+        for (i, param) in params.iter().enumerate() {
+            // SAFETY: there is room for `count` values.
+            unsafe { values.add(i).write(param.to_raw(opaque)) };
+        }
+        // SAFETY: the function, its signature's wrapper, and values that have been checked against its type.
+        unsafe {
+            let (code, vmctx) = ((*func.as_ptr()).code, (*func.as_ptr()).vmctx);
+            call_wasm(store, wrapper, code, vmctx, values)?;
+            let opaque = store.as_ref();
+            for (i, (result, ty)) in results.iter_mut().zip(result_types.as_slice()).enumerate() {
+                *result = Val::from_raw(opaque, values.add(i).read(), *ty);
+            }
+        }
+        Ok(())
+    }
+
+    /// The function as one with Rust types, for fast calls.
+    ///
+    /// # Errors
+    /// If the types are not those of the function.
+    pub fn typed<P: WasmParams, R: WasmResults>(&self, store: impl AsContext) -> Result<TypedFunc<P, R>> {
+        let store = store.as_context();
+        let store = store.opaque();
+        let wrapper = store.entry(self.signature(store), |ty, wrapper| {
+            if !ty.params().iter().copied().eq(P::valtypes()) || !ty.results().iter().copied().eq(R::valtypes())
+            {
+                let asked = FuncType::new(P::valtypes(), R::valtypes());
+                bail!("type mismatch: the function has type {ty}, not {asked}");
+            }
+            Ok(wrapper)
+        })??;
+        Ok(TypedFunc { func: *self, wrapper, _types: PhantomData })
+    }
+}
+
+/// Types of a call's results, kept beyond the borrow of the signature, without allocation if they are few.
+enum ResultTypes {
+    Few([ValType; 4], usize),
+    Many(Box<[ValType]>),
+}
+
+impl ResultTypes {
+    fn new(types: &[ValType]) -> ResultTypes {
+        let mut few = [ValType::I32; 4];
+        match few.get_mut(..types.len()) {
+            Some(place) => {
+                place.copy_from_slice(types);
+                ResultTypes::Few(few, types.len())
+            }
+            None => ResultTypes::Many(types.into()),
+        }
+    }
+    fn as_slice(&self) -> &[ValType] {
+        match self {
+            ResultTypes::Few(types, count) => &types[..*count],
+            ResultTypes::Many(types) => types,
+        }
+    }
+}
+
+impl fmt::Debug for Func {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Func").field(&self.0).finish()
+    }
+}
+
+/// A function whose type has been checked once, so that calls need no checks. Made by [`Func::typed`].
+///
+/// ```no_run
+/// # use engine_instance::*;
+/// # fn demo(store: &mut Store<()>, instance: Instance) -> Result<()> {
+/// let gcd = instance.get_typed_func::<(i32, i32), i32>(&mut *store, "gcd")?;
+/// assert_eq!(gcd.call(&mut *store, (27, 6))?, 3);
+/// # Ok(()) }
+/// ```
+pub struct TypedFunc<P, R> {
+    func: Func,
+    wrapper: EntryWrapper,
+    _types: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+/// Room for parameters and results, which share their places.
+union Values<P: WasmParams, R: WasmResults> {
+    params: core::mem::MaybeUninit<P::Raw>,
+    results: core::mem::MaybeUninit<R::Raw>,
+}
+
+impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
+    /// The function.
+    pub fn func(&self) -> &Func {
+        &self.func
+    }
+
+    /// Calls the function.
+    ///
+    /// # Errors
+    /// A [`Trap`](crate::Trap), or the error of a host function.
+    ///
+    /// # Panics
+    /// If a host function panics that the call reaches, or if the function belongs to another store.
+    #[inline]
+    pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R> {
+        let mut store = store.as_context_mut();
+        let func = self.func.func_ref(store.opaque());
+        params.check_store(store.opaque())?;
+        let mut values = Values::<P, R> { params: core::mem::MaybeUninit::uninit() };
+        let place = (&raw mut values).cast::<ValRaw>();
+        let store = store.as_opaque();
+        // SAFETY: `typed` has checked the types; `wrapper` lives as long as the store that `func` belongs to; there is
+        // room for parameters and results; the store is borrowed to the end of this function and reborrowed only
+        // outside the call.
+        unsafe {
+            let opaque = &mut *store.as_ptr();
+            opaque.prepare_externrefs(P::EXTERNS);
+            params.write_raw(opaque, place);
+            let (code, vmctx) = ((*func.as_ptr()).code, (*func.as_ptr()).vmctx);
+            call_wasm(store, self.wrapper, code, vmctx, place)?;
+            Ok(R::read_raw(store.as_ref(), place))
+        }
+    }
+}
+
+impl<P, R> fmt::Debug for TypedFunc<P, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypedFunc").field(&self.func).finish()
+    }
+}
+
+/// What is not a function of this module says so.
+pub(crate) fn not_a_func(name: &str) -> Error {
+    Error::msg(format_args!("`{name}` is not an exported function"))
+}

@@ -1,0 +1,209 @@
+//! Compiled modules.
+
+use crate::engine::from_compile_error;
+use crate::shim::{codemanager, decoder};
+use crate::{Engine, Error, Result};
+use codemanager::NativeModule;
+use core::fmt;
+use engine_decoder::{DecodedModule, ExternIndex, ExternType, SignatureId};
+use engine_machine::{AccessMode, VmLayout};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// A compiled module. Cheap to clone; usable on any thread and in any store of its engine.
+///
+/// ```no_run
+/// use engine_instance::{Engine, Module};
+///
+/// let module = Module::from_file(&Engine::default(), "program.wasm")?;
+/// for import in module.imports() {
+///     println!("{}::{}: {:?}", import.module(), import.name(), import.ty());
+/// }
+/// # Ok::<(), engine_instance::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Module {
+    inner: Arc<ModuleInner>,
+}
+
+pub(crate) struct ModuleInner {
+    engine: Engine,
+    decoded: DecodedModule,
+    pub(crate) layout: VmLayout,
+    /// Canonical ids of the type section's types; a reference to each is held as long as the module lives.
+    pub(crate) signatures: Box<[SignatureId]>,
+    /// The code, by [`AccessMode`].
+    variants: [OnceLock<Arc<NativeModule>>; 2],
+    /// Held while a variant is compiled, so that no one compiles it twice.
+    compiling: Mutex<()>,
+}
+
+impl Module {
+    /// Decodes, validates and compiles a module from its bytes.
+    ///
+    /// # Errors
+    /// A [`DecodeError`](crate::DecodeError) if the bytes are not a valid module; else a
+    /// [`CompileError`](crate::CompileError).
+    pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module> {
+        let bytes: Arc<[u8]> = Arc::from(bytes.as_ref());
+        let decoded = decoder::decode(bytes, engine.config().features)?;
+        Module::from_decoded(engine, decoded)
+    }
+
+    /// [`Module::new`] with the contents of a file.
+    pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path)
+            .map_err(|error| Error::new(error).context(format_args!("cannot read {}", path.display())))?;
+        Module::new(engine, bytes)
+    }
+
+    /// Compiles a module that is decoded already, with the engine's features.
+    pub fn from_decoded(engine: &Engine, decoded: DecodedModule) -> Result<Module> {
+        let layout = VmLayout::new(&decoded.module);
+        let native = engine.compiler().compile(&decoded, engine.preferred_mode()).map_err(from_compile_error)?;
+        let signatures = decoded.module.types.iter().map(|ty| engine.types().register(ty)).collect();
+        let inner = ModuleInner {
+            engine: engine.clone(),
+            decoded,
+            layout,
+            signatures,
+            variants: [OnceLock::new(), OnceLock::new()],
+            compiling: Mutex::new(()),
+        };
+        let _ = inner.variants[engine.preferred_mode() as usize].set(native);
+        Ok(Module { inner: Arc::new(inner) })
+    }
+
+    /// Decodes and validates a module, and compiles nothing.
+    pub fn validate(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let bytes: Arc<[u8]> = Arc::from(bytes.as_ref());
+        let decoded = decoder::decode(bytes, engine.config().features)?;
+        Ok(decoder::validate_all(&decoded)?)
+    }
+
+    /// The engine that compiled it.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// Its name, from the name section.
+    pub fn name(&self) -> Option<&str> {
+        self.decoded().module.names.module.as_deref()
+    }
+
+    /// What it imports, in order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
+        let module = &*self.decoded().module;
+        module.imports.iter().map(|import| ImportType {
+            module: &import.module,
+            name: &import.name,
+            ty: module.extern_type(import.index),
+        })
+    }
+
+    /// What it exports, in order.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
+        let module = &*self.decoded().module;
+        module
+            .exports
+            .iter()
+            .map(|export| ExportType { name: &export.name, ty: module.extern_type(export.index) })
+    }
+
+    /// The type of the export with this name.
+    pub fn get_export(&self, name: &str) -> Option<ExternType> {
+        let module = &*self.decoded().module;
+        module.export(name).map(|export| module.extern_type(export.index))
+    }
+
+    /// Contents of its custom sections with this name, in order.
+    pub fn custom_sections<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let decoded = self.decoded();
+        let sections = decoded.module.custom_sections.iter().filter(move |section| &*section.name == name);
+        sections.map(|section| &decoded.bytes[section.bytes.clone()])
+    }
+
+    /// The decoded form: structure and bytes.
+    pub fn decoded(&self) -> &DecodedModule {
+        &self.inner.decoded
+    }
+
+    pub(crate) fn inner(&self) -> &ModuleInner {
+        &self.inner
+    }
+
+    pub(crate) fn export_index(&self, name: &str) -> Option<ExternIndex> {
+        self.decoded().module.export(name).map(|export| export.index)
+    }
+
+    /// The code for an access mode, compiled now if nobody needed it before.
+    pub(crate) fn variant(&self, mode: AccessMode) -> Result<&Arc<NativeModule>> {
+        let cell = &self.inner.variants[mode as usize];
+        if let Some(native) = cell.get() {
+            return Ok(native);
+        }
+        // The lock guards no data: a panic while it was held has left nothing half done.
+        let _guard = self.inner.compiling.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(native) = cell.get() {
+            return Ok(native);
+        }
+        let native = self.inner.engine.compiler().compile(self.decoded(), mode).map_err(from_compile_error)?;
+        Ok(cell.get_or_init(|| native))
+    }
+}
+
+impl Drop for ModuleInner {
+    fn drop(&mut self) {
+        for &id in &self.signatures {
+            self.engine.types().release(id);
+        }
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// An import of a module.
+#[derive(Clone, Debug)]
+pub struct ImportType<'a> {
+    module: &'a str,
+    name: &'a str,
+    ty: ExternType,
+}
+
+impl<'a> ImportType<'a> {
+    /// Module part of its name.
+    pub fn module(&self) -> &'a str {
+        self.module
+    }
+    /// Field part of its name.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+    /// Its type.
+    pub fn ty(&self) -> ExternType {
+        self.ty.clone()
+    }
+}
+
+/// An export of a module.
+#[derive(Clone, Debug)]
+pub struct ExportType<'a> {
+    name: &'a str,
+    ty: ExternType,
+}
+
+impl<'a> ExportType<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+    /// Its type.
+    pub fn ty(&self) -> ExternType {
+        self.ty.clone()
+    }
+}

@@ -1,0 +1,75 @@
+//! The part of a store that other threads may touch: its stack limit, which doubles as the interrupt flag.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use engine_machine::StoreContext;
+use std::sync::Arc;
+
+/// A store's [`StoreContext`], at an address of its own. Other threads touch only the (atomic) stack limit.
+pub(crate) struct VmStore(UnsafeCell<StoreContext>);
+
+// SAFETY: shared between threads are only references to `stack_limit`, an atomic; everything else is reached through
+// `as_ptr`, whose users hold the store.
+unsafe impl Send for VmStore {}
+// SAFETY: as above.
+unsafe impl Sync for VmStore {}
+
+impl VmStore {
+    pub(crate) fn new(context: StoreContext) -> VmStore {
+        VmStore(UnsafeCell::new(context))
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut StoreContext {
+        self.0.get()
+    }
+
+    fn stack_limit(&self) -> &AtomicUsize {
+        // SAFETY: `self` keeps the context alive, and the reference covers the atomic only.
+        unsafe { &(*self.as_ptr()).stack_limit }
+    }
+}
+
+/// Stops the Wasm of a store, from any thread. Outlives the store without harm.
+///
+/// ```no_run
+/// # use engine_instance::*;
+/// # fn demo(store: &mut Store<()>, endless: TypedFunc<(), ()>) {
+/// let handle = store.interrupt_handle();
+/// std::thread::spawn(move || {
+///     std::thread::sleep(std::time::Duration::from_secs(1));
+///     handle.interrupt();
+/// });
+/// let error = endless.call(store, ()).unwrap_err();
+/// assert_eq!(error.downcast_ref::<Trap>().map(Trap::code), Some(TrapCode::Interrupt));
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct InterruptHandle(pub(super) Arc<VmStore>);
+
+impl InterruptHandle {
+    /// The stack limit that means "interrupt".
+    const PENDING: usize = usize::MAX;
+
+    /// Makes the store's Wasm trap with [`TrapCode::Interrupt`](crate::TrapCode) at its next function entry or loop
+    /// iteration. If none is running, the next call traps. The interrupt stays pending until [`clear`](Self::clear).
+    pub fn interrupt(&self) {
+        self.0.stack_limit().store(Self::PENDING, Ordering::Relaxed);
+    }
+
+    /// Takes a pending interrupt back. To be called while no Wasm of the store is running (a call that has been stopped
+    /// must have returned); otherwise the call that runs stays interrupted.
+    pub fn clear(&self) {
+        let _ = self.0.stack_limit().compare_exchange(Self::PENDING, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Whether an interrupt is pending.
+    pub fn is_pending(&self) -> bool {
+        self.0.stack_limit().load(Ordering::Relaxed) == Self::PENDING
+    }
+}
+
+impl std::fmt::Debug for InterruptHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InterruptHandle").field("pending", &self.is_pending()).finish()
+    }
+}
