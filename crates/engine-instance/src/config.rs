@@ -1,7 +1,6 @@
 //! Settings of an engine.
 
-use crate::shim::decoder as engine_decoder_api;
-use engine_decoder_api::Features;
+use engine_decoder::Features;
 use engine_machine::TargetFeatures;
 
 /// Settings of an [`Engine`](crate::Engine). The defaults are right for most programs.

@@ -1,11 +1,11 @@
 //! The engine: what all modules and stores share.
 
 use crate::bail;
-use crate::shim::{compiler, decoder};
+use crate::shim::compiler;
 use crate::{Config, Error, Result};
 use compiler::{CompileError, Compiler, CompilerConfig};
 use core::fmt;
-use decoder::TypeRegistry;
+use engine_decoder::TypeRegistry;
 use engine_machine::{AccessMode, Arch, TargetFeatures};
 use std::sync::Arc;
 

@@ -63,6 +63,7 @@ pub use typed::{WasmParams, WasmResults, WasmRet, WasmTy, WasmTyList};
 pub use val::{Ref, Val};
 
 pub use engine_decoder::{
-    DecodedModule, ExternType, FuncIndex, FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, ValType,
+    DecodeError, DecodedModule, ExternType, Features, FuncIndex, FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, ValType,
 };
+pub use shim::compiler::CompileError;
 pub use engine_machine::{Arch, TargetFeatures, TrapCode};

@@ -3,10 +3,9 @@
 #![allow(unsafe_code)]
 
 use crate::bail;
-use crate::shim::codemanager;
 use crate::store::{StoreOpaque, StorePtr};
 use crate::{AsContext, AsContextMut, LinkError, Result, StoreContext, StoreContextMut};
-use codemanager::{LinearMemory, MemoryPlan};
+use engine_codemanager::{LinearMemory, MemoryPlan};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ptr::NonNull;
@@ -139,7 +138,7 @@ impl MemoryData {
         if !allowed {
             return Ok(None);
         }
-        if this.linear.grow(bytes(delta)).is_err() {
+        if this.linear.grow(bytes(delta) as u64).is_err() {
             // SAFETY: by contract.
             unsafe { StoreOpaque::ask_limiter(store, (), |limiter| limiter.grow_failed()) };
             return Ok(None);

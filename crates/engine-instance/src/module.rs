@@ -1,9 +1,8 @@
 //! Compiled modules.
 
 use crate::engine::from_compile_error;
-use crate::shim::{codemanager, decoder};
 use crate::{Engine, Error, Result};
-use codemanager::NativeModule;
+use engine_codemanager::NativeModule;
 use core::fmt;
 use engine_decoder::{DecodedModule, ExternIndex, ExternType, SignatureId};
 use engine_machine::{AccessMode, VmLayout};
@@ -46,7 +45,7 @@ impl Module {
     /// [`CompileError`](crate::CompileError).
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module> {
         let bytes: Arc<[u8]> = Arc::from(bytes.as_ref());
-        let decoded = decoder::decode(bytes, engine.config().features)?;
+        let decoded = DecodedModule::decode(bytes, engine.config().features)?;
         Module::from_decoded(engine, decoded)
     }
 
@@ -62,7 +61,7 @@ impl Module {
     pub fn from_decoded(engine: &Engine, decoded: DecodedModule) -> Result<Module> {
         let layout = VmLayout::new(&decoded.module);
         let native = engine.compiler().compile(&decoded, engine.preferred_mode()).map_err(from_compile_error)?;
-        let signatures = decoded.module.types.iter().map(|ty| engine.types().register(ty)).collect();
+        let signatures = engine.types().register_all(&decoded.module.types).into();
         let inner = ModuleInner {
             engine: engine.clone(),
             decoded,
@@ -78,8 +77,8 @@ impl Module {
     /// Decodes and validates a module, and compiles nothing.
     pub fn validate(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<()> {
         let bytes: Arc<[u8]> = Arc::from(bytes.as_ref());
-        let decoded = decoder::decode(bytes, engine.config().features)?;
-        Ok(decoder::validate_all(&decoded)?)
+        let decoded = DecodedModule::decode(bytes, engine.config().features)?;
+        Ok(decoded.validate_all()?)
     }
 
     /// The engine that compiled it.
@@ -155,9 +154,7 @@ impl Module {
 
 impl Drop for ModuleInner {
     fn drop(&mut self) {
-        for &id in &self.signatures {
-            self.engine.types().release(id);
-        }
+        self.engine.types().release_all(&self.signatures);
     }
 }
 

@@ -1,6 +1,5 @@
 //! Traps and Wasm backtraces.
 
-use crate::shim::codemanager as engine_codemanager;
 use core::fmt;
 use engine_decoder::{DefinedFuncIndex, FuncIndex, Module};
 use engine_machine::TrapCode;

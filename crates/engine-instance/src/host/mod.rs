@@ -14,10 +14,9 @@ mod into_func;
 pub use caller::Caller;
 pub use into_func::IntoFunc;
 
-use crate::shim::codemanager;
 use crate::store::{Pending, StoreInner, StoreOpaque};
 use crate::{Result, Val};
-use codemanager::StubCode;
+use engine_codemanager::StubCode;
 use core::any::Any;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -130,7 +129,10 @@ unsafe fn enter<T: 'static>(
         Err(payload) => Pending::Panic(payload),
     };
     // SAFETY: as above; the borrows of `body` have ended.
-    unsafe { (*store).opaque.pending = Some(failed) };
+    unsafe {
+        (*store).opaque.pending = Some(failed);
+        engine_codemanager::record_host_failure((*context).store);
+    }
     1
 }
 

@@ -14,7 +14,6 @@ pub(crate) use table::init_table;
 
 use crate::Error;
 use crate::instance::InstanceData;
-use crate::shim::codemanager;
 use crate::store::{Pending, StoreOpaque};
 use core::ptr::NonNull;
 use engine_machine::{EntryResult, HostEntry, RuntimeEntry, TrapCode, VmContext};
@@ -114,7 +113,7 @@ unsafe fn enter(
         Ok(Ok(value)) => return EntryResult::ok(value),
         Ok(Err(Failure::Trap(code))) => {
             // SAFETY: called by Wasm, so that there is an activation.
-            unsafe { codemanager::raise(vm, code) };
+            unsafe { engine_codemanager::raise(vm, code) };
             return EntryResult::FAILED;
         }
         Ok(Err(Failure::Error(error))) => Pending::Error(error),
@@ -123,7 +122,7 @@ unsafe fn enter(
     // SAFETY: as above; the borrows of `body` have ended.
     unsafe {
         (*runtime.store.as_ptr()).pending = Some(pending);
-        codemanager::raise(vm, TrapCode::HostError);
+        engine_codemanager::record_host_failure(vm);
     }
     EntryResult::FAILED
 }

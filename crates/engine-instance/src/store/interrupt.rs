@@ -50,15 +50,17 @@ impl InterruptHandle {
     /// The stack limit that means "interrupt".
     const PENDING: usize = usize::MAX;
 
-    /// Makes the store's Wasm trap with [`TrapCode::Interrupt`](crate::TrapCode) at its next function entry or loop
-    /// iteration. If none is running, the next call traps. The interrupt stays pending until [`clear`](Self::clear).
+    /// Makes the store's Wasm trap with [`TrapCode::Interrupt`](crate::TrapCode) at its next function entry or, if the
+    /// engine's code is [interruptible](crate::Config::interruptible), loop iteration. The trap spends the interrupt. If no
+    /// Wasm is running, or it ends before it notices, the next call traps, unless
+    /// [`Store::clear_interrupt`](crate::Store::clear_interrupt) comes before it.
     pub fn interrupt(&self) {
         self.0.stack_limit().store(Self::PENDING, Ordering::Relaxed);
     }
 
-    /// Takes a pending interrupt back. To be called while no Wasm of the store is running (a call that has been stopped
-    /// must have returned); otherwise the call that runs stays interrupted.
-    pub fn clear(&self) {
+    /// Takes back a pending interrupt. The caller has the store to itself and no Wasm is running: the limit of a
+    /// running call would be lost.
+    pub(super) fn clear(&self) {
         let _ = self.0.stack_limit().compare_exchange(Self::PENDING, 0, Ordering::Relaxed, Ordering::Relaxed);
     }
 

@@ -139,6 +139,11 @@ impl<T: 'static> Store<T> {
         self.inner().opaque.interrupt_handle()
     }
 
+    /// Takes back an interrupt that no call has noticed yet.
+    pub fn clear_interrupt(&mut self) {
+        self.interrupt_handle().clear();
+    }
+
     /// Sets the most bytes of native stack that Wasm of this store may use, instead of
     /// [`Config::max_wasm_stack`](crate::Config::max_wasm_stack).
     pub fn set_max_wasm_stack(&mut self, bytes: usize) {

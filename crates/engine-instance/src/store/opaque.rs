@@ -6,11 +6,10 @@ use crate::host::HostFuncData;
 use crate::instance::InstanceData;
 use crate::memory::MemoryData;
 use crate::runtime;
-use crate::shim::codemanager;
 use crate::table::TableData;
 use crate::trap::{Trap, WasmBacktrace};
 use crate::{Engine, Error, ExternRef, Result, Val};
-use codemanager::{StubCode, TrapInfo};
+use engine_codemanager::{StubCode, TrapInfo};
 use core::any::Any;
 use core::cell::RefCell;
 use core::num::NonZeroU64;
@@ -393,9 +392,7 @@ impl Drop for StoreOpaque {
             free(&mut self.host_globals);
             free(&mut self.host_funcs);
         }
-        for id in self.signatures.drain(..) {
-            self.engine.types().release(id);
-        }
+        self.engine.types().release_all(&self.signatures);
     }
 }
 
@@ -442,7 +439,7 @@ pub(crate) unsafe fn call_wasm(
         let vm = (*store.as_ptr()).vm.as_ptr();
         let max_stack = (*store.as_ptr()).max_stack;
         let previous = core::mem::replace(&mut (*vm).store, store.as_ptr().cast());
-        let result = codemanager::invoke(vm, wrapper, code, vmctx, values, max_stack);
+        let result = engine_codemanager::invoke(vm, wrapper, code, vmctx, values, max_stack);
         (*vm).store = previous;
         match result {
             Ok(()) => Ok(()),
