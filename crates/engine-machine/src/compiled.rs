@@ -4,7 +4,7 @@
 //! that compiling a function allocates nothing once the vectors are warm. A [`CompiledFunction`] is a set of ranges
 //! into its [`CodeBatch`]; nothing in a batch is an absolute address.
 
-use crate::{Reg, TrapCode, Tier};
+use crate::{Reg, Tier, TrapCode};
 use core::ops::Range;
 use engine_decoder::{FuncIndex, ValKind};
 

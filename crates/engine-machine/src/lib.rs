@@ -2,17 +2,24 @@
 //!
 //! Nothing in this crate maps memory or knows a value at run time.
 
+mod aarch64;
 pub mod abi;
 mod compiled;
+pub mod emitter;
 mod entries;
+pub mod masm;
 mod reg;
+pub mod stubs;
 mod target;
 mod trap;
 mod vmctx;
+mod x64;
 
+pub use aarch64::Aarch64;
 pub use compiled::*;
 pub use entries::RuntimeEntry;
 pub use reg::{Reg, RegSet};
 pub use target::*;
 pub use trap::TrapCode;
 pub use vmctx::*;
+pub use x64::X64;

@@ -52,7 +52,11 @@ impl TrapCode {
 
     /// The code with this number.
     pub const fn from_u8(number: u8) -> Option<TrapCode> {
-        if number == 0 || number as usize > Self::ALL.len() { None } else { Some(Self::ALL[number as usize - 1]) }
+        if number == 0 || number as usize > Self::ALL.len() {
+            None
+        } else {
+            Some(Self::ALL[number as usize - 1])
+        }
     }
 
     /// The message of the specification's test suite, which other engines print too.

@@ -21,9 +21,7 @@
 use crate::TrapCode;
 use core::ffi::c_void;
 use core::sync::atomic::AtomicUsize;
-use engine_decoder::{
-    EscapedIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TypeIndex,
-};
+use engine_decoder::{EscapedIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TypeIndex};
 
 /// Declares `#[repr(C)]` structs and, for each field, an associated constant with its byte offset in capitals.
 macro_rules! vm_struct {

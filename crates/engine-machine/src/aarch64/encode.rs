@@ -165,10 +165,7 @@ impl Access {
     pub(super) const STR_Q: Access = Access { log2_bytes: 4, ..Access::new(0, true, 2) };
 
     const fn new(size: u32, vector: bool, opc: u32) -> Access {
-        Access {
-            word: size << 30 | 0b111 << 27 | (vector as u32) << 26 | opc << 22,
-            log2_bytes: size as u8,
-        }
+        Access { word: size << 30 | 0b111 << 27 | (vector as u32) << 26 | opc << 22, log2_bytes: size as u8 }
     }
 
     /// The load of a whole value.

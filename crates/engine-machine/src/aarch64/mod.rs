@@ -63,6 +63,7 @@ pub struct Aarch64 {
 
 impl Masm for Aarch64 {
     const CONVENTION: &'static CallConvention = &abi::AARCH64;
+    const FRAME_POINTER: Reg = Reg::gpr(29);
     const MEMORY_BASE: Reg = x(27);
     const SCRATCH: Reg = X16;
     const FLOAT_SCRATCH: Reg = V31;

@@ -1,0 +1,62 @@
+//! What compiling a module's functions needs to know of the module, computed once.
+
+use engine_decoder::{Module, ValKind, ValType};
+use engine_machine::abi::CallLayout;
+use engine_machine::{Arch, CodeFlags, VmLayout, abi};
+use std::sync::Arc;
+
+/// A module's facts for code generation. Shared by all threads that compile it.
+#[derive(Debug)]
+pub struct ModuleEnv {
+    pub(crate) module: Arc<Module>,
+    pub(crate) flags: CodeFlags,
+    pub(crate) layout: VmLayout,
+    /// By type index.
+    pub(crate) calls: Vec<CallLayout>,
+}
+
+impl ModuleEnv {
+    /// The environment for compiling `module` with `flags`.
+    pub fn new(module: Arc<Module>, flags: CodeFlags) -> ModuleEnv {
+        let convention = match flags.target.arch {
+            Arch::X64 => &abi::X64,
+            Arch::Aarch64 => &abi::AARCH64,
+        };
+        let layout = VmLayout::new(&module);
+        let calls = module.types.iter().map(|ty| CallLayout::new(ty, convention)).collect();
+        ModuleEnv { module, flags, layout, calls }
+    }
+    /// The module.
+    pub fn module(&self) -> &Arc<Module> {
+        &self.module
+    }
+    /// The flags.
+    pub fn flags(&self) -> &CodeFlags {
+        &self.flags
+    }
+}
+
+/// Kinds of a block's parameters or results.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kinds<'a> {
+    /// At most one.
+    One(Option<ValKind>),
+    /// As listed.
+    List(&'a [ValType]),
+}
+
+impl Kinds<'_> {
+    pub fn len(self) -> usize {
+        match self {
+            Kinds::One(kind) => usize::from(kind.is_some()),
+            Kinds::List(types) => types.len(),
+        }
+    }
+    pub fn get(self, index: usize) -> ValKind {
+        match self {
+            Kinds::One(Some(kind)) => kind,
+            Kinds::One(None) => unreachable!("no such value"),
+            Kinds::List(types) => types[index].kind(),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! One function, from prologue to side tables.
+
+use crate::CompileError;
+use crate::control::kind_of;
+use crate::env::Kinds;
+use crate::generator::{Generator, Local};
+use crate::visitor::Both;
+use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, ValKind};
+use engine_machine::abi::{CallLayout, Location, frame};
+use engine_machine::masm::Masm;
+use engine_machine::{Reg, RegSet, Tier, TrapCode};
+use wasmparser::{BinaryReader, BinaryReaderError, FuncValidator, FunctionBody, ValidatorResources};
+
+/// A leaf function with at most this many locals and bytes of body runs in the host's reserve of stack without asking: its
+/// frame is below 40 KiB, a sixth of the reserve.
+const LEAF_LOCALS: usize = 64;
+const LEAF_BYTES: usize = 4096;
+
+/// Bodies above this size may need branches beyond the shortest forms' reach.
+const FAR_BODY: usize = 64 << 10;
+
+impl<'a, M: Masm> Generator<'a, M> {
+    /// Validates and compiles a function into the batch.
+    pub fn compile(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        validator: &mut FuncValidator<ValidatorResources>,
+    ) -> Result<(), CompileError> {
+        let module = &*self.env.module;
+        self.func = module.func_index(func);
+        self.masm.emitter().begin_function();
+        let offset = module.bodies[func.index()].start as u64;
+        let body = decoded.body(func);
+        let result = self.compile_body(body, offset, validator);
+        if let Err(error) = result {
+            self.masm.emitter().abandon_function();
+            return Err(DecodeError::from_body(decoded, func, error).into());
+        }
+        let refused = match self.refused {
+            Some(reason) => {
+                self.masm.emitter().abandon_function();
+                Some(reason)
+            }
+            None => {
+                let frame_size = self.frame_size();
+                let func = self.func;
+                let function = self.masm.emitter().end_function(func, Tier::Baseline, frame_size);
+                function.is_none().then_some("its code is too large for the CPU's branches")
+            }
+        };
+        match refused {
+            Some(reason) => Err(CompileError::Refused { func: self.func, reason, offset }),
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes from the frame pointer down to the last slot, and no less than the frame's head.
+    fn frame_size(&self) -> u32 {
+        (frame::RESULT_AREA.unsigned_abs() + 8 * self.max_slots).next_multiple_of(16)
+    }
+
+    fn compile_body(
+        &mut self,
+        body: &'a [u8],
+        offset: u64,
+        validator: &mut FuncValidator<ValidatorResources>,
+    ) -> Result<(), BinaryReaderError> {
+        let env = self.env;
+        let ty = env.module.func_type(self.func);
+        self.locals.clear();
+        let local = |kind| Local { kind, home: None, cache: None, pending: 0 };
+        self.locals.extend(ty.params().iter().map(|ty| local(ty.kind())));
+        let num_params = self.locals.len();
+
+        let mut declarations = FunctionBody::new(BinaryReader::new(body, offset)).get_locals_reader()?;
+        for _ in 0..declarations.get_count() {
+            let at = declarations.original_position();
+            let (count, ty) = declarations.read()?;
+            validator.define_locals(at, count, ty)?;
+            self.locals.resize(self.locals.len() + count as usize, local(kind_of(ty)));
+        }
+        let mut reader = declarations.get_binary_reader();
+        let start = (reader.original_position() - offset) as usize;
+        let operators = &body[start..];
+        let rounding_calls = !crate::numeric::has_rounding(&self.masm);
+        self.lookahead.scan(operators, num_params, self.locals.len(), rounding_calls);
+        self.reset(operators);
+        self.masm.set_far_branches(body.len() > FAR_BODY);
+        self.uses_memory = self.lookahead.uses_memory && !env.module.memories.is_empty();
+        let layout = &env.calls[env.module.functions[self.func.index()].index()];
+        self.assign_homes(layout);
+        self.enter(layout, num_params);
+        self.enter_function(Kinds::List(ty.results()));
+
+        while !reader.eof() {
+            let at = reader.original_position();
+            let relative = (at - offset) as usize;
+            self.position = relative - start;
+            self.masm.emitter().set_wasm_offset(relative as u32);
+            let mut both = Both { validator, generator: self, offset: at };
+            reader.visit_operator(&mut both)??;
+            debug_assert!(self.check());
+        }
+        let end = reader.original_position();
+        reader.finish_expression(&Both { validator, generator: self, offset: end })?;
+        self.emit_deferred();
+        let (prologue, frame_size) = (self.prologue, self.frame_size());
+        self.masm.set_frame_size(prologue, frame_size);
+        Ok(())
+    }
+
+    /// Gives the most used locals their home registers.
+    fn assign_homes(&mut self, layout: &CallLayout) {
+        for (class, homes) in [(false, M::INT_HOMES), (true, M::FLOAT_HOMES)] {
+            let facts = &self.lookahead.locals;
+            let mut best: Vec<u32> = core::mem::take(&mut self.candidates);
+            best.clear();
+            best.extend((0..self.locals.len() as u32).filter(|&index| {
+                let local = &self.locals[index as usize];
+                // A parameter is at home where it arrives; for others one use is not worth a register.
+                let least = if (index as usize) < layout.params.len() { 1 } else { 2 };
+                local.kind.is_float() == class && facts[index as usize].weight >= least
+            }));
+            if best.len() > homes.len() {
+                let heavier = |index: &u32| (core::cmp::Reverse(facts[*index as usize].weight), *index);
+                best.select_nth_unstable_by_key(homes.len(), heavier);
+                best.truncate(homes.len());
+                best.sort_unstable();
+            }
+            let mut left = RegSet::of(homes);
+            let arrival = |index: u32| match layout.params.get(index as usize) {
+                Some(&(_, Location::Reg(reg))) => Some(reg),
+                _ => None,
+            };
+            for &index in &best {
+                if let Some(reg) = arrival(index) {
+                    left.remove(reg);
+                    self.set_home(index, reg);
+                }
+            }
+            let mut left = homes.iter().copied().filter(|&reg| left.contains(reg));
+            for &index in &best {
+                if arrival(index).is_none()
+                    && let Some(reg) = left.next()
+                {
+                    self.set_home(index, reg);
+                }
+            }
+            self.candidates = best;
+        }
+        let unused = RegSet::of(M::INT_HOMES).union(RegSet::of(M::FLOAT_HOMES)).without(self.homes);
+        self.temporaries = M::TEMPORARIES.union(unused);
+        self.free = self.temporaries;
+    }
+
+    fn set_home(&mut self, index: u32, reg: Reg) {
+        self.locals[index as usize].home = Some(reg);
+        self.local_of[reg.index()] = index;
+        self.homes.insert(reg);
+    }
+
+    /// Prologue, parameters and zeroed locals.
+    fn enter(&mut self, layout: &CallLayout, num_params: usize) {
+        self.prologue = self.masm.prologue();
+        let leaf = !self.lookahead.calls
+            && !self.env.flags.interruptible
+            && self.locals.len() <= LEAF_LOCALS
+            && self.operators.len() <= LEAF_BYTES;
+        if !leaf {
+            self.masm.stack_check(TrapCode::StackOverflow);
+        }
+        if layout.result_bytes > 0 {
+            self.masm.store_frame(ValKind::I64, frame::RESULT_AREA, M::CONVENTION.result_area);
+        }
+        let known = self.lookahead.complete;
+        // Register parameters first: stack parameters and zeros may go to the registers of those that do not stay there.
+        for (index, &(kind, place)) in layout.params.iter().enumerate() {
+            let needed = !known || self.lookahead.locals[index].weight > 0;
+            let Location::Reg(reg) = place else { continue };
+            match self.locals[index].home {
+                Some(home) => {
+                    debug_assert_eq!(home, reg);
+                    self.valid.insert(home);
+                    self.dirty.insert(home);
+                }
+                None if needed => self.masm.store_frame(kind, frame::slot(index as u32), reg),
+                None => {}
+            }
+        }
+        for (index, &(kind, place)) in layout.params.iter().enumerate() {
+            let needed = !known || self.lookahead.locals[index].weight > 0;
+            let Location::Stack(offset) = place else { continue };
+            let from = frame::STACK_PARAMS + offset as i32;
+            match self.locals[index].home {
+                Some(home) => {
+                    self.masm.load_frame(kind, home, from);
+                    self.valid.insert(home);
+                    self.dirty.insert(home);
+                }
+                None if needed => {
+                    let scratch = Self::scratch(kind);
+                    self.masm.load_frame(kind, scratch, from);
+                    self.masm.store_frame(kind, frame::slot(index as u32), scratch);
+                }
+                None => {}
+            }
+        }
+        for index in num_params..self.locals.len() {
+            let facts = self.lookahead.locals[index];
+            let Local { kind, home, .. } = self.locals[index];
+            if !facts.read_before_write {
+                continue;
+            }
+            match home {
+                Some(home) => {
+                    self.masm.zero(home);
+                    self.valid.insert(home);
+                    self.dirty.insert(home);
+                }
+                None => self.masm.store_frame_imm(kind, frame::slot(index as u32), 0),
+            }
+        }
+        self.load_memory_base();
+    }
+}

@@ -1,0 +1,29 @@
+//! Wrappers between host and Wasm, and runtime-entry stubs: position-independent machine code for the target of the flags.
+
+use crate::{Arch, CodeFlags, RuntimeEntry, aarch64, x64};
+use engine_decoder::FuncType;
+
+/// Host-to-Wasm wrapper for a signature: an [`EntryWrapper`](crate::EntryWrapper).
+pub fn entry_wrapper(flags: &CodeFlags, ty: &FuncType) -> Vec<u8> {
+    match flags.target.arch {
+        Arch::X64 => x64::stubs::entry_wrapper(flags, ty),
+        Arch::Aarch64 => aarch64::stubs::entry_wrapper(flags, ty),
+    }
+}
+
+/// Wasm-to-host wrapper for a signature: the code of host functions, called with a
+/// [`HostFuncContext`](crate::HostFuncContext) as vmctx.
+pub fn import_wrapper(flags: &CodeFlags, ty: &FuncType) -> Vec<u8> {
+    match flags.target.arch {
+        Arch::X64 => x64::stubs::import_wrapper(flags, ty),
+        Arch::Aarch64 => aarch64::stubs::import_wrapper(flags, ty),
+    }
+}
+
+/// The stub that compiled code calls for a runtime entry.
+pub fn runtime_stub(flags: &CodeFlags, entry: RuntimeEntry) -> Vec<u8> {
+    match flags.target.arch {
+        Arch::X64 => x64::stubs::runtime_stub(flags, entry),
+        Arch::Aarch64 => aarch64::stubs::runtime_stub(flags, entry),
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of x86-64 encodings against a disassembler.
