@@ -177,11 +177,6 @@ impl<'a, M: Masm> Generator<'a, M> {
 
     // ---- frame slots ----
 
-    /// Frame offset of a local's canonical slot.
-    #[inline]
-    pub fn local_slot(&self, local: u32) -> i32 {
-        frame::slot(local)
-    }
     /// Frame offset of the canonical slot of the operand at `index` (from the bottom).
     #[inline]
     pub fn operand_slot(&self, index: usize) -> i32 {
@@ -507,14 +502,6 @@ impl<'a, M: Masm> Generator<'a, M> {
         let value = self.pop();
         let index = self.stack.len();
         self.read(value, index)
-    }
-
-    /// Pops an operand into a temporary that the caller owns.
-    #[inline]
-    pub fn pop_owned(&mut self) -> Reg {
-        let value = self.pop();
-        let index = self.stack.len();
-        self.read_owned(value, index)
     }
 
     /// The second operand of an operation: a constant, a frame word or a register; with the register to release.

@@ -37,7 +37,6 @@ use wasmparser::FuncValidatorAllocations;
 
 /// Why a function was not compiled.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum CompileError {
     /// The body is malformed or invalid, or needs a feature that is off.
     #[error(transparent)]

@@ -1,1 +1,193 @@
-//! engine-compiler
+//! The module compiler: which function is compiled, by which tier, when, and on which thread.
+//!
+//! One [`Compiler`] serves all modules of an engine. It owns the code manager, the wrappers between host and Wasm (one for
+//! each signature and direction, shared by all modules) and the stubs of runtime entries. [`Compiler::compile`] compiles a
+//! module eagerly, on the calling thread, function by function, and publishes in batches so that the peak of memory does
+//! not grow with the module.
+#![forbid(unsafe_code)]
+
+mod wrappers;
+
+use engine_baseline::{BaselineCompiler, ModuleEnv};
+use engine_codemanager::{CodeConfig, CodeError, CodeManager, NativeModule, StubCode};
+use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, FuncIndex, FuncType};
+use engine_machine::{AccessMode, CodeBatch, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
+use std::sync::Arc;
+use wrappers::{Direction, WrapperCache};
+
+/// Machine code that is published at a time, in bytes: large enough that the cost of publishing (two system calls and a
+/// pass over the slots) disappears, small enough to stay in the second-level cache until it is copied.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// Machine code per byte of Wasm, for sizing the module's first allocation; more is allocated when it is too little.
+const EXPANSION: usize = 4;
+
+/// What a [`Compiler`] compiles for.
+#[derive(Clone, Debug)]
+pub struct CompilerConfig {
+    /// CPU and extensions.
+    pub target: TargetFeatures,
+    /// Mask checked indices against misspeculation.
+    pub spectre: bool,
+    /// Poll for interrupts in loops.
+    pub interruptible: bool,
+    /// Replace NaN results by the canonical NaN.
+    pub canonicalize_nans: bool,
+}
+
+impl CompilerConfig {
+    /// The flags of code for a module whose memories are accessed in this mode.
+    pub fn flags(&self, memory_access: AccessMode) -> CodeFlags {
+        let CompilerConfig { target, spectre, interruptible, canonicalize_nans } = *self;
+        CodeFlags { target, memory_access, spectre, interruptible, canonicalize_nans }
+    }
+}
+
+/// Why a module was not compiled.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// A body is malformed or invalid, or needs a feature that is off.
+    #[error(transparent)]
+    Decode(DecodeError),
+    /// A function is valid, but beyond what the compiler does.
+    #[error("function #{func} cannot be compiled: {reason} (body at offset {offset:#x})")]
+    Unsupported {
+        /// The function.
+        func: FuncIndex,
+        /// Why.
+        reason: &'static str,
+        /// Offset of its body in the module.
+        offset: u64,
+    },
+    /// The code could not be placed in memory.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+}
+
+impl From<engine_baseline::CompileError> for CompileError {
+    fn from(error: engine_baseline::CompileError) -> CompileError {
+        match error {
+            engine_baseline::CompileError::Refused { func, reason, offset } => {
+                CompileError::Unsupported { func, reason, offset }
+            }
+            engine_baseline::CompileError::Invalid(error) => CompileError::Decode(error),
+        }
+    }
+}
+
+/// Compiles modules. `Send + Sync`; one per engine.
+pub struct Compiler {
+    config: CompilerConfig,
+    manager: Arc<CodeManager>,
+    wrappers: WrapperCache,
+    /// Kept for their code.
+    _runtime_stubs: Vec<StubCode>,
+    /// Addresses of the stubs, by entry.
+    runtime_entries: Box<[usize]>,
+}
+
+impl core::fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Compiler").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Compiler {
+    /// A compiler with default code memory.
+    ///
+    /// # Errors
+    /// When the host does not allow generated code.
+    pub fn new(config: CompilerConfig) -> Result<Arc<Compiler>, CompileError> {
+        Compiler::with_code_config(config, CodeConfig::default())
+    }
+
+    /// A compiler that holds its code as `code` says.
+    ///
+    /// # Errors
+    /// When the host does not allow generated code.
+    pub fn with_code_config(config: CompilerConfig, code: CodeConfig) -> Result<Arc<Compiler>, CompileError> {
+        let manager = CodeManager::new(code)?;
+        let flags = config.flags(AccessMode::Guarded);
+        let mut runtime_stubs = Vec::with_capacity(RuntimeEntry::ALL.len());
+        for &entry in RuntimeEntry::ALL {
+            let code = stubs::runtime_stub(&flags, entry);
+            runtime_stubs.push(manager.publish_stub(&code, &format!("runtime entry {entry:?}"))?);
+        }
+        let runtime_entries = runtime_stubs.iter().map(|stub| stub.address() as usize).collect();
+        Ok(Arc::new(Compiler {
+            config,
+            manager,
+            wrappers: WrapperCache::default(),
+            _runtime_stubs: runtime_stubs,
+            runtime_entries,
+        }))
+    }
+
+    /// What it compiles for.
+    pub fn config(&self) -> &CompilerConfig {
+        &self.config
+    }
+
+    /// Where its code goes.
+    pub fn manager(&self) -> &Arc<CodeManager> {
+        &self.manager
+    }
+
+    /// Validates and compiles all functions of a module, for memories accessed in `mode`.
+    ///
+    /// # Errors
+    /// The error with the lowest byte offset, if a body is invalid or refused; or when code memory is used up.
+    pub fn compile(
+        &self,
+        decoded: &DecodedModule,
+        mode: AccessMode,
+    ) -> Result<Arc<NativeModule>, CompileError> {
+        let flags = self.config.flags(mode);
+        let hint = decoded.module.code_section.len().saturating_mul(EXPANSION);
+        let native = NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint)?;
+        let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
+        let mut compiler = BaselineCompiler::new(&env);
+        let mut spare = CodeBatch::default();
+        for func in 0..decoded.module.num_defined_functions() {
+            compiler.compile(decoded, DefinedFuncIndex(func))?;
+            if compiler.batch().code.len() >= BATCH_BYTES {
+                let batch = compiler.take_batch(spare);
+                native.publish(&batch)?;
+                spare = batch;
+            }
+        }
+        native.publish(compiler.batch())?;
+        native.release_unused();
+        Ok(native)
+    }
+
+    /// The wrapper through which the host calls functions of a signature: an [`EntryWrapper`](engine_machine::EntryWrapper).
+    /// Compiled once, freed with its last user.
+    ///
+    /// # Errors
+    /// When code memory is used up.
+    pub fn entry_wrapper(&self, ty: &FuncType) -> Result<Arc<StubCode>, CompileError> {
+        Ok(self.wrappers.get(Direction::HostToWasm, ty, || {
+            let code = stubs::entry_wrapper(&self.config.flags(AccessMode::Guarded), ty);
+            self.manager.publish_stub(&code, &format!("entry wrapper {ty}"))
+        })?)
+    }
+
+    /// The wrapper through which Wasm calls host functions of a signature, with a
+    /// [`HostFuncContext`](engine_machine::HostFuncContext) as vmctx. Compiled once, freed with its last user.
+    ///
+    /// # Errors
+    /// When code memory is used up.
+    pub fn import_wrapper(&self, ty: &FuncType) -> Result<Arc<StubCode>, CompileError> {
+        Ok(self.wrappers.get(Direction::WasmToHost, ty, || {
+            let code = stubs::import_wrapper(&self.config.flags(AccessMode::Guarded), ty);
+            self.manager.publish_stub(&code, &format!("import wrapper {ty}"))
+        })?)
+    }
+
+    /// The table of runtime-entry stubs that vmctxs point to, indexed by [`RuntimeEntry`]. Lives as long as the compiler.
+    pub fn runtime_entries(&self) -> *const *const u8 {
+        self.runtime_entries.as_ptr().cast()
+    }
+}

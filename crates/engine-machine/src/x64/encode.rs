@@ -5,7 +5,7 @@
 //! written at once.
 //!
 //! ```text
-//!  [66|F2|F3] [REX 0100WRXB] [0F [38|3A]] opcode ModRM [SIB] [disp8|disp32] [imm]
+//!  [66|F2|F3] [REX 0100WRXB] [0F [3A]] opcode ModRM [SIB] [disp8|disp32] [imm]
 //! ```
 
 use super::X64;
@@ -24,7 +24,6 @@ pub(super) struct Op {
 enum Map {
     One,
     Of,
-    Of38,
     Of3a,
 }
 
@@ -102,10 +101,6 @@ fn head(op: Op, w: W, reg: u8, index: u8, base: u8, force_rex: bool) -> Bytes {
     match op.map {
         Map::One => {}
         Map::Of => bytes.push(0x0f),
-        Map::Of38 => {
-            bytes.push(0x0f);
-            bytes.push(0x38);
-        }
         Map::Of3a => {
             bytes.push(0x0f);
             bytes.push(0x3a);
