@@ -218,3 +218,62 @@ fn direct_size(len: usize) -> usize {
 fn indirect_size(len: usize) -> usize {
     os::round_to_page(len * INDIRECT_SIZE + SLOT_SIZE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    fn returns(value: u32) -> Vec<u8> {
+        let [a, b, c, d] = value.to_le_bytes();
+        vec![0xb8, a, b, c, d, 0xc3]
+    }
+    #[cfg(target_arch = "aarch64")]
+    fn returns(value: u32) -> Vec<u8> {
+        // movz w0, value; ret
+        [0x5280_0000 | value << 5, 0xd65f_03c0].iter().flat_map(|word: &u32| word.to_le_bytes()).collect()
+    }
+
+    fn put(memory: &ExecMemory, offset: usize, value: u32) -> usize {
+        let (address, code) = (memory.exec() + offset, returns(value));
+        // SAFETY: the test owns the memory and uses each page once.
+        unsafe { memory.write(address, code.len(), |target| target.copy_from_slice(&code)).unwrap() };
+        icache::synchronize_cores();
+        address
+    }
+
+    fn call(table: &JumpTable, index: usize) -> u32 {
+        // SAFETY: the test leads the slots to such functions.
+        let f = unsafe { core::mem::transmute::<usize, extern "C" fn() -> u32>(table.slot(index)) };
+        f()
+    }
+
+    #[test]
+    fn slots_reach_code_of_other_regions_and_back() {
+        for strategy in [Strategy::DualMapping, Strategy::SingleMapping] {
+            // Too far apart for a branch on either CPU.
+            let near = ExecMemory::new(strategy, 1 << 20, Some(0x10_0000_0000)).unwrap();
+            let far = ExecMemory::new(strategy, 1 << 20, Some(0x20_0000_0000)).unwrap();
+            assert!(near.exec().abs_diff(far.exec()) > 1 << 32);
+            let page = os::page_size();
+            let targets: Vec<usize> = (0..8)
+                .map(|i| put(if i % 2 == 0 { &near } else { &far }, (16 + i) * page, i as u32))
+                .collect();
+            // SAFETY: the test owns the memory.
+            let mut table =
+                unsafe { JumpTable::new(&near, near.exec(), 100, |i| (i < 2).then(|| targets[i])) }.unwrap();
+            assert_eq!([call(&table, 0), call(&table, 1)], [0, 1]);
+            // Near to far, far to far, far to near, and a slot that was unset.
+            for (i, &target) in targets.iter().enumerate() {
+                for index in [0, 1, 99] {
+                    table.prepare(&near, index, target).unwrap();
+                    icache::synchronize_cores();
+                    table.set(&near, index, target).unwrap();
+                    table.finish(&near, index..index + 1).unwrap();
+                    assert_eq!(call(&table, index), i as u32);
+                }
+            }
+            assert!(table.slot(99) + FAR_SIZE <= near.exec() + JumpTable::size(strategy, 100));
+        }
+    }
+}

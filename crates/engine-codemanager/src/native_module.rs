@@ -160,7 +160,7 @@ impl NativeModule {
         let (first, last) = (&functions[0], &functions[functions.len() - 1]);
         let code = &batch.code[first.code.start as usize..last.code.end as usize];
         if code.len() > self.room(state) {
-            let growth = (self.code_bytes() / 2).clamp(64 << 10, 8 << 20);
+            let growth = (self.code_bytes() / 2).clamp(16 << 10, 8 << 20);
             state.add_chunk(&self.manager, &self.module, code.len(), code.len().max(growth))?;
         }
         let address = self.align(state.cursor);
