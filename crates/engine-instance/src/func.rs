@@ -168,7 +168,8 @@ impl Func {
         let store = store.as_context();
         let store = store.opaque();
         let wrapper = store.entry(self.signature(store), |ty, wrapper| {
-            if !ty.params().iter().copied().eq(P::valtypes()) || !ty.results().iter().copied().eq(R::valtypes())
+            if !ty.params().iter().copied().eq(P::valtypes())
+                || !ty.results().iter().copied().eq(R::valtypes())
             {
                 let asked = FuncType::new(P::valtypes(), R::valtypes());
                 bail!("type mismatch: the function has type {ty}, not {asked}");
@@ -233,7 +234,8 @@ impl<P, R> Clone for TypedFunc<P, R> {
 
 impl<P, R> Copy for TypedFunc<P, R> {}
 
-/// Room for parameters and results, which share their places.
+/// Room for parameters and results, which share their places. Only its address is used.
+#[allow(dead_code)]
 union Values<P: WasmParams, R: WasmResults> {
     params: core::mem::MaybeUninit<P::Raw>,
     results: core::mem::MaybeUninit<R::Raw>,

@@ -50,7 +50,10 @@ fn mismatch(store: &StoreOpaque, module: &Module, import: &Import, given: &Exter
             let found = data.ty();
             let size = data.len() as u64;
             if expected.element != found.element {
-                return Some(ImportProblem::TableElement { expected: expected.element, found: found.element });
+                return Some(ImportProblem::TableElement {
+                    expected: expected.element,
+                    found: found.element,
+                });
             }
             if size < expected.minimum {
                 return Some(ImportProblem::TableTooSmall { minimum: expected.minimum, size });

@@ -10,8 +10,8 @@ use crate::store::{StoreOpaque, StorePtr};
 use crate::table::TableData;
 use crate::typed::{WasmParams, WasmResults};
 use crate::{AsContextMut, Extern, Func, Global, Memory, Module, Result, Table, TypedFunc};
-use engine_codemanager::NativeModule;
 use core::ptr::NonNull;
+use engine_codemanager::NativeModule;
 use engine_decoder::{DataIndex, ElemIndex, ExternIndex, FuncIndex, GlobalIndex, SegmentMode};
 use engine_machine::{FuncRef, ImportedFunction, MemoryRange, Place, ValRaw, VmContext};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -207,9 +207,9 @@ impl Instance {
         let store: &'a StoreOpaque = &store.into().0.opaque;
         let data = self.data(store);
         let exports = &data.module.decoded().module.exports;
-        exports.iter().filter_map(move |export| {
-            Some(Export::new(&export.name, data.export(store, export.index)?))
-        })
+        exports
+            .iter()
+            .filter_map(move |export| Some(Export::new(&export.name, data.export(store, export.index)?)))
     }
 
     /// The export with this name.

@@ -19,7 +19,9 @@ use crate::table::TableData;
 use crate::{Extern, Instance, LinkError, Module, Result, Trap, imports};
 use core::ptr::NonNull;
 use engine_decoder::{ElemIndex, FuncIndex, GlobalIndex, MemoryIndex, SegmentMode, TableIndex};
-use engine_machine::{AccessMode, FuncRef, ImportedFunction, MemoryRange, Place, TrapCode, ValRaw, VmContext};
+use engine_machine::{
+    AccessMode, FuncRef, ImportedFunction, MemoryRange, Place, TrapCode, ValRaw, VmContext,
+};
 
 /// Instantiates a module and runs its start function.
 ///

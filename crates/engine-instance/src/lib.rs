@@ -28,8 +28,8 @@ mod host;
 mod imports;
 mod instance;
 mod instantiate;
-mod linker;
 mod link_error;
+mod linker;
 mod memory;
 mod module;
 mod runtime;
@@ -54,8 +54,8 @@ pub use linker::Linker;
 pub use memory::{Memory, MemoryAccessError};
 pub use module::{ExportType, ImportType, Module};
 pub use store::{
-    AsContext, AsContextMut, InterruptHandle, ResourceLimiter, Store, StoreContext, StoreContextMut, StoreLimits,
-    StoreLimitsBuilder,
+    AsContext, AsContextMut, InterruptHandle, ResourceLimiter, Store, StoreContext, StoreContextMut,
+    StoreLimits, StoreLimitsBuilder,
 };
 pub use table::Table;
 pub use trap::{FrameInfo, Trap, WasmBacktrace};
@@ -63,7 +63,8 @@ pub use typed::{WasmParams, WasmResults, WasmRet, WasmTy, WasmTyList};
 pub use val::{Ref, Val};
 
 pub use engine_decoder::{
-    DecodeError, DecodedModule, ExternType, Features, FuncIndex, FuncType, GlobalType, HeapType, MemoryType, RefType, TableType, ValType,
+    DecodeError, DecodedModule, ExternType, Features, FuncIndex, FuncType, GlobalType, HeapType, MemoryType,
+    RefType, TableType, ValType,
 };
-pub use shim::compiler::CompileError;
 pub use engine_machine::{Arch, TargetFeatures, TrapCode};
+pub use shim::compiler::CompileError;

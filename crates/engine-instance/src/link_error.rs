@@ -165,7 +165,11 @@ impl fmt::Display for ImportProblem {
             ImportProblem::MemoryShared { expected: false } => f.write_str("expected an unshared memory"),
             ImportProblem::MemoryIndexType => f.write_str("the memory has another index type"),
             ImportProblem::GlobalType { expected, found } => {
-                write!(f, "expected a global of type {}, found one of type {}", expected.content, found.content)
+                write!(
+                    f,
+                    "expected a global of type {}, found one of type {}",
+                    expected.content, found.content
+                )
             }
             ImportProblem::GlobalMutability { expected } => {
                 let [mutable, immutable] = ["a mutable", "an immutable"];

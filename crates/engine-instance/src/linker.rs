@@ -169,12 +169,9 @@ impl<T: 'static> Linker<T> {
                 continue;
             }
             let full_name = format!("{}::{}", import.module, import.name);
-            self.func_new(
-                &import.module,
-                &import.name,
-                decoded.func_type(func).clone(),
-                move |_, _, _| bail!("unknown import: `{full_name}` has not been defined"),
-            )?;
+            self.func_new(&import.module, &import.name, decoded.func_type(func).clone(), move |_, _, _| {
+                bail!("unknown import: `{full_name}` has not been defined")
+            })?;
         }
         Ok(())
     }
@@ -201,11 +198,7 @@ impl<T: 'static> Linker<T> {
         Instance::new(store, module, &imports)
     }
 
-    fn place(
-        &self,
-        store: &mut impl AsContextMut<Data = T>,
-        definition: &Definition<T>,
-    ) -> Result<Extern> {
+    fn place(&self, store: &mut impl AsContextMut<Data = T>, definition: &Definition<T>) -> Result<Extern> {
         let mut store = store.as_context_mut();
         let store = store.opaque_mut();
         match definition {

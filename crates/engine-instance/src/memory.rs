@@ -5,10 +5,10 @@
 use crate::bail;
 use crate::store::{StoreOpaque, StorePtr};
 use crate::{AsContext, AsContextMut, LinkError, Result, StoreContext, StoreContextMut};
-use engine_codemanager::{LinearMemory, MemoryPlan};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ptr::NonNull;
+use engine_codemanager::{LinearMemory, MemoryPlan};
 use engine_decoder::MemoryType;
 use engine_machine::{AccessMode, MemoryDefinition, MemoryRange};
 

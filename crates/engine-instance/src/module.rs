@@ -2,8 +2,8 @@
 
 use crate::engine::from_compile_error;
 use crate::{Engine, Error, Result};
-use engine_codemanager::NativeModule;
 use core::fmt;
+use engine_codemanager::NativeModule;
 use engine_decoder::{DecodedModule, ExternIndex, ExternType, SignatureId};
 use engine_machine::{AccessMode, VmLayout};
 use std::path::Path;
@@ -60,7 +60,8 @@ impl Module {
     /// Compiles a module that is decoded already, with the engine's features.
     pub fn from_decoded(engine: &Engine, decoded: DecodedModule) -> Result<Module> {
         let layout = VmLayout::new(&decoded.module);
-        let native = engine.compiler().compile(&decoded, engine.preferred_mode()).map_err(from_compile_error)?;
+        let native =
+            engine.compiler().compile(&decoded, engine.preferred_mode()).map_err(from_compile_error)?;
         let signatures = engine.types().register_all(&decoded.module.types).into();
         let inner = ModuleInner {
             engine: engine.clone(),
@@ -147,7 +148,8 @@ impl Module {
         if let Some(native) = cell.get() {
             return Ok(native);
         }
-        let native = self.inner.engine.compiler().compile(self.decoded(), mode).map_err(from_compile_error)?;
+        let native =
+            self.inner.engine.compiler().compile(self.decoded(), mode).map_err(from_compile_error)?;
         Ok(cell.get_or_init(|| native))
     }
 }

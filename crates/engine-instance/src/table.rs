@@ -42,7 +42,8 @@ impl TableData {
         if !allowed {
             bail!("resource limit exceeded: a table may not have {} elements", ty.minimum);
         }
-        let out_of_memory = || LinkError::OutOfMemory { what: format!("{} table elements", ty.minimum).into() };
+        let out_of_memory =
+            || LinkError::OutOfMemory { what: format!("{} table elements", ty.minimum).into() };
         if ty.minimum > MAX_ELEMENTS {
             return Err(out_of_memory().into());
         }

@@ -16,10 +16,10 @@ pub use into_func::IntoFunc;
 
 use crate::store::{Pending, StoreInner, StoreOpaque};
 use crate::{Result, Val};
-use engine_codemanager::StubCode;
 use core::any::Any;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
+use engine_codemanager::StubCode;
 use engine_decoder::FuncType;
 use engine_machine::{FuncRef, HostCall, HostFuncContext, ValRaw, VmContext};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -85,12 +85,8 @@ impl<T: 'static> HostFunc<T> {
             data: (&raw const *self.closure).cast_mut().cast(),
         };
         let func_ref = FuncRef { code, vmctx: core::ptr::null_mut(), signature, _pad: 0 };
-        let data = store.add_host_func(Box::new(HostFuncData {
-            context,
-            func_ref,
-            _wrapper: wrapper,
-            _func: self,
-        }));
+        let data =
+            store.add_host_func(Box::new(HostFuncData { context, func_ref, _wrapper: wrapper, _func: self }));
         // SAFETY: just made; a host function's vmctx is its context.
         unsafe {
             (*data.as_ptr()).func_ref.vmctx = (&raw mut (*data.as_ptr()).context).cast();

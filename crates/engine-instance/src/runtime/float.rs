@@ -52,8 +52,14 @@ mod tests {
         let nearest = |value: f64| f64::from_bits(round_f64(value.to_bits(), f64::round_ties_even));
         assert_eq!(nearest(2.5), 2.0);
         assert_eq!(nearest(-0.5).to_bits(), (-0.0_f64).to_bits());
-        assert_eq!(f64::from_bits(round_f64((-0.2_f64).to_bits(), f64::ceil)).to_bits(), (-0.0_f64).to_bits());
-        assert_eq!(round_f32(u64::from(f32::INFINITY.to_bits()), f32::trunc), u64::from(f32::INFINITY.to_bits()));
+        assert_eq!(
+            f64::from_bits(round_f64((-0.2_f64).to_bits(), f64::ceil)).to_bits(),
+            (-0.0_f64).to_bits()
+        );
+        assert_eq!(
+            round_f32(u64::from(f32::INFINITY.to_bits()), f32::trunc),
+            u64::from(f32::INFINITY.to_bits())
+        );
         // The upper half of an argument is ignored.
         assert_eq!(round_f32(0xdead_beef_3fc0_0000, f32::floor), u64::from(1.0_f32.to_bits()));
     }

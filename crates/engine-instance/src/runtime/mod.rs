@@ -97,10 +97,7 @@ impl Runtime {
 ///
 /// # Safety
 /// `vmctx` is an instance's, whose Wasm code has called an entry.
-unsafe fn enter(
-    vmctx: *mut VmContext,
-    body: impl FnOnce(Runtime) -> Result<u64, Failure>,
-) -> EntryResult {
+unsafe fn enter(vmctx: *mut VmContext, body: impl FnOnce(Runtime) -> Result<u64, Failure>) -> EntryResult {
     // SAFETY: by contract; a call under way has left a pointer to the store in its context, which nothing else uses until
     // we return, and instances are recorded in their vmctxs.
     let (vm, runtime) = unsafe {

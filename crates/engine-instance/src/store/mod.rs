@@ -29,8 +29,8 @@ pub(crate) use externs::ExternHeap;
 pub use interrupt::InterruptHandle;
 pub(crate) use interrupt::VmStore;
 pub use limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
-pub(crate) use opaque::{Pending, StorePtr, call_wasm};
 pub use opaque::StoreOpaque;
+pub(crate) use opaque::{Pending, StorePtr, call_wasm};
 
 use crate::Engine;
 use core::fmt;

@@ -9,12 +9,12 @@ use crate::runtime;
 use crate::table::TableData;
 use crate::trap::{Trap, WasmBacktrace};
 use crate::{Engine, Error, ExternRef, Result, Val};
-use engine_codemanager::{StubCode, TrapInfo};
 use core::any::Any;
 use core::cell::RefCell;
 use core::num::NonZeroU64;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use engine_codemanager::{StubCode, TrapInfo};
 use engine_decoder::{FuncType, SignatureId};
 use engine_machine::{EntryWrapper, FuncRef, StoreContext, ValRaw, VmContext};
 use std::collections::HashMap;
@@ -298,11 +298,6 @@ impl StoreOpaque {
     #[inline]
     pub(crate) fn extern_from_raw(&self, word: u64) -> Option<ExternRef> {
         self.externs.get(word).cloned()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn extern_heap(&self) -> &ExternHeap {
-        &self.externs
     }
 
     // Limits.
