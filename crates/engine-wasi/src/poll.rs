@@ -19,6 +19,8 @@ use rustix::fd::BorrowedFd;
 use rustix::time::ClockId;
 
 const EVENT_SIZE: u32 = 32;
+/// More subscriptions than this are refused. It bounds what a call allocates; Linux permits no more descriptors either.
+const MAX_SUBSCRIPTIONS: u32 = 1 << 16;
 /// `subclockflags::subscription_clock_abstime`
 const ABSTIME: u16 = 1;
 /// `eventrwflags::fd_readwrite_hangup`
@@ -237,6 +239,9 @@ impl WasiCtx {
         mem.check_array(subscriptions, count, size)?;
         mem.check_array(events, count, EVENT_SIZE)?;
         mem.check::<u32>(nevents)?;
+        if count > MAX_SUBSCRIPTIONS {
+            return Err(Errno::Inval);
+        }
         let waiting = (0..count)
             .map(|i| read_subscription(&self.fds, mem, snapshot, subscriptions + i * size))
             .collect::<Result<Vec<_>, _>>()?;

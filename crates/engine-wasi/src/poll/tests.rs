@@ -208,6 +208,9 @@ fn bad_arguments_are_refused() {
     assert_eq!(call(end - 47, EVENTS, 1, 0), Err(Errno::Fault));
     assert_eq!(call(SUBSCRIPTIONS, end - 31, 1, 0), Err(Errno::Fault));
     assert_eq!(call(SUBSCRIPTIONS, EVENTS, 1, end - 3), Err(Errno::Fault));
+    guest.memory.resize(8 << 20, 0);
+    let many = guest.call(|c, m| c.poll_oneoff(m, Snapshot::Preview1, 0, 0, (1 << 16) + 1, 0));
+    assert_eq!(many, Err(Errno::Inval));
     guest.put(SUBSCRIPTIONS + 8, 3u8);
     assert_eq!(poll(&mut guest, Snapshot::Preview1, 1), Err(Errno::Inval));
     put_clock(&mut guest, 0, 1, 1, 0, 2);
