@@ -166,5 +166,9 @@ pub fn limit_address_space(command: &mut Command, kilobytes: u64) {
 /// Time that the hypervisor has taken from this machine since it started, in clock ticks (`/proc/stat`).
 pub fn steal_ticks() -> u64 {
     let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    stat.lines().next().and_then(|line| line.split_whitespace().nth(8)).and_then(|n| n.parse().ok()).unwrap_or(0)
+    stat.lines()
+        .next()
+        .and_then(|line| line.split_whitespace().nth(8))
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0)
 }

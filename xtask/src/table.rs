@@ -13,9 +13,13 @@ pub fn print(header: &[&str], rows: &[Vec<String>]) {
         for (cell, width) in cells.zip(&widths) {
             let padding = " ".repeat(width - cell.chars().count());
             let number = cell.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
-            if number { text.push_str(&padding) };
+            if number {
+                text.push_str(&padding)
+            };
             text.push_str(cell);
-            if !number { text.push_str(&padding) };
+            if !number {
+                text.push_str(&padding)
+            };
             text.push_str("  ");
         }
         println!("{}", text.trim_end());

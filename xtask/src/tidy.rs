@@ -53,15 +53,13 @@ pub fn main(json: bool) -> Result<Tally> {
 
 /// Every file that is in the repository or could be added to it.
 fn tracked_files() -> Result<Vec<PathBuf>> {
-    let list = process::output(
-        Command::new("git").current_dir(repo::root()).args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ]),
-    )?;
+    let list = process::output(Command::new("git").current_dir(repo::root()).args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]))?;
     let mut files: Vec<PathBuf> = list
         .split(|byte| *byte == 0)
         .filter(|name| !name.is_empty())
@@ -163,10 +161,13 @@ fn check_repository(files: &[PathBuf], findings: &mut Vec<Finding>) -> Result<()
         }
     }
     let architecture = read("ARCHITECTURE.md");
-    for manifest in files.iter().filter(|file| file.ends_with("Cargo.toml") && file.parent() != Some(Path::new(""))) {
+    for manifest in
+        files.iter().filter(|file| file.ends_with("Cargo.toml") && file.parent() != Some(Path::new("")))
+    {
         let folder = manifest.parent().context("a manifest lies in a folder")?;
         let text = read(&manifest.to_string_lossy());
-        let Some(name) = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) else {
+        let Some(name) = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+        else {
             report(manifest, "manifest", "names no package");
             continue;
         };

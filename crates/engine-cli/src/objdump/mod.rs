@@ -1,0 +1,132 @@
+//! `engine objdump`: machine code beside the WebAssembly operators that it was made for.
+//!
+//! [`dump`] is what golden tests of machine code print, too: code is shown with labels instead of addresses, so that a change
+//! in one place is a difference in one place.
+
+mod aarch64;
+mod listing;
+mod x64;
+
+use crate::input;
+use crate::options::{Cpu, EngineOptions, MemoryMode, Tier};
+use crate::stats::compile_batch;
+use clap::{Args, ValueEnum};
+use engine_decoder::{DecodedModule, Features, FuncIndex};
+use engine_instance::{Context as _, Error, Result};
+use engine_machine::{AccessMode, Arch, CodeFlags, TargetFeatures};
+pub use listing::{Line, Listing};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// For which CPU code is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum TargetArch {
+    /// x86-64.
+    #[value(name = "x86_64", alias = "x64")]
+    X64,
+    /// AArch64.
+    #[value(name = "aarch64")]
+    Aarch64,
+}
+
+impl From<TargetArch> for Arch {
+    fn from(arch: TargetArch) -> Arch {
+        match arch {
+            TargetArch::X64 => Arch::X64,
+            TargetArch::Aarch64 => Arch::Aarch64,
+        }
+    }
+}
+
+/// Arguments of `engine objdump`.
+#[derive(Clone, Debug, Args)]
+pub struct ObjdumpArgs {
+    #[command(flatten)]
+    engine: EngineOptions,
+    /// For which CPU; this machine's if left out. Another machine's code is made for its least CPU
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<TargetArch>,
+    /// Only this function: an index or a name
+    #[arg(long, value_name = "N|NAME")]
+    func: Option<String>,
+    /// A module, binary or text (`-` for standard input)
+    file: PathBuf,
+}
+
+/// How code is made that is to be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct DumpOptions {
+    /// Which compiler makes it.
+    pub tier: Tier,
+    /// How it is made.
+    pub flags: CodeFlags,
+}
+
+impl DumpOptions {
+    /// Code for the least CPU of an architecture, with guarded memories and without masking: what golden tests show
+    /// unless they say otherwise.
+    pub fn floor(arch: Arch) -> DumpOptions {
+        DumpOptions {
+            tier: Tier::Baseline,
+            flags: CodeFlags {
+                target: TargetFeatures::floor(arch),
+                memory_access: AccessMode::Guarded,
+                spectre: true,
+                interruptible: true,
+                canonicalize_nans: false,
+            },
+        }
+    }
+}
+
+/// Compiles a module and shows the code of its functions, or of one of them.
+///
+/// # Errors
+/// If the module does not compile, or `only` is no function that it defines.
+pub fn dump(bytes: &[u8], options: &DumpOptions, only: Option<&str>) -> Result<Vec<Listing>> {
+    let decoded = DecodedModule::decode(bytes, Features::default())?;
+    let only = only.map(|name| find_function(&decoded, name)).transpose()?;
+    let batch = compile_batch(&decoded, options.tier, &options.flags)?;
+    let operators = listing::Operators::new(bytes)?;
+    let functions = batch.functions.iter().filter(|function| only.is_none_or(|only| function.func == only));
+    Ok(functions
+        .map(|function| Listing::new(&decoded, &batch, function, &options.flags, &operators))
+        .collect())
+}
+
+fn find_function(decoded: &DecodedModule, name: &str) -> Result<FuncIndex> {
+    let module = &decoded.module;
+    let defined = (0..module.num_defined_functions()).map(|i| FuncIndex(i + module.num_imported_functions));
+    let by_index = name.parse().ok().map(FuncIndex);
+    let mut found = defined.filter(|func| Some(*func) == by_index || module.func_name(*func) == Some(name));
+    found.next().with_context(|| format!("the module defines no function {name:?}"))
+}
+
+/// Prints the listings.
+pub(crate) fn run(args: &ObjdumpArgs) -> Result<()> {
+    let bytes = input::load(&args.file)?;
+    let host = TargetFeatures::detect();
+    let arch =
+        args.arch.map(Arch::from).or(Arch::host()).context("this CPU architecture is not supported")?;
+    let mut options = DumpOptions::floor(arch);
+    options.tier = args.engine.tier;
+    if let (Cpu::Native, Some(features)) = (args.engine.cpu, host)
+        && features.arch == arch
+    {
+        options.flags.target = features;
+    }
+    if args.engine.memory_mode == MemoryMode::Checked {
+        options.flags.memory_access = AccessMode::Checked;
+    }
+    let listings =
+        dump(&bytes, &options, args.func.as_deref()).with_context(|| input::display_name(&args.file))?;
+    let mut out = std::io::stdout().lock();
+    for listing in &listings {
+        // A reader that has seen enough closes the pipe.
+        match writeln!(out, "{}", listing.with_offsets()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            result => result.map_err(Error::new)?,
+        }
+    }
+    Ok(())
+}

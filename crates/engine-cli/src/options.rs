@@ -1,0 +1,134 @@
+//! Options that several commands share, and how their values are written.
+
+use clap::{Args, ValueEnum};
+use engine_instance::Config;
+use engine_machine::{Arch, TargetFeatures};
+use std::fmt;
+use std::time::Duration;
+
+/// Which compiler makes the code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Tier {
+    /// Single-pass code.
+    #[default]
+    Baseline,
+}
+
+/// Which instructions code may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Cpu {
+    /// All that this machine has and the engine knows.
+    #[default]
+    Native,
+    /// Only what the engine asks of every machine of this architecture (x86-64: SSE2).
+    Floor,
+}
+
+/// How linear memories are protected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum MemoryMode {
+    /// By guard pages, where the host allows the reservation.
+    #[default]
+    Guarded,
+    /// By explicit bounds checks.
+    Checked,
+}
+
+macro_rules! display_as_written {
+    ($($ty:ty),*) => {$(
+        impl fmt::Display for $ty {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let value = self.to_possible_value().expect("no variant is hidden");
+                f.write_str(value.get_name())
+            }
+        }
+    )*};
+}
+display_as_written!(Tier, Cpu, MemoryMode);
+
+/// How code is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Args)]
+pub struct EngineOptions {
+    /// Which compiler makes the code
+    #[arg(long, value_name = "TIER", default_value_t)]
+    pub tier: Tier,
+    /// Which instructions the code may use
+    #[arg(long, value_name = "CPU", default_value_t)]
+    pub cpu: Cpu,
+    /// How memories are protected (for testing)
+    #[arg(long, value_name = "MODE", default_value_t)]
+    pub memory_mode: MemoryMode,
+}
+
+impl EngineOptions {
+    /// The engine configuration that they ask for.
+    pub fn config(&self) -> Config {
+        let mut config = Config::new();
+        if self.cpu == Cpu::Floor
+            && let Some(arch) = Arch::host()
+        {
+            config.target(TargetFeatures::floor(arch));
+        }
+        config.memory_guard(self.memory_mode == MemoryMode::Guarded);
+        config
+    }
+}
+
+impl fmt::Display for EngineOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--tier {} --cpu {} --memory-mode {}", self.tier, self.cpu, self.memory_mode)
+    }
+}
+
+/// A number of bytes: `65536`, `64k`, `512M`, `4G` (powers of 1024).
+pub fn parse_bytes(text: &str) -> Result<usize, String> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
+        Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
+        Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number: usize = digits.parse().map_err(|_| "write a number of bytes, as 65536, 64k or 512M")?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
+}
+
+/// A length of time: `5s`, `100ms`, `1.5s`, `2m`.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    const USAGE: &str = "write a length of time, as 5s, 100ms or 2m";
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[digits.len()..] {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        _ => return Err(USAGE.to_owned()),
+    };
+    let number: f64 = digits.parse().map_err(|_| USAGE)?;
+    Duration::try_from_secs_f64(number * scale).map_err(|_| USAGE.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_binary_suffixes() {
+        assert_eq!(parse_bytes("65536"), Ok(65536));
+        assert_eq!(parse_bytes("64k"), Ok(65536));
+        assert_eq!(parse_bytes("2G"), Ok(2 << 30));
+        assert!(parse_bytes("k").is_err());
+        assert!(parse_bytes("1T").is_err());
+        assert!(parse_bytes("99999999999999999999").is_err());
+        assert!(parse_bytes("99999999999999G").is_err());
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(parse_duration("100ms"), Ok(Duration::from_millis(100)));
+        assert_eq!(parse_duration("5s"), Ok(Duration::from_secs(5)));
+        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(parse_duration("5").is_err());
+        assert!(parse_duration("-5s").is_err());
+        assert!(parse_duration("s").is_err());
+    }
+}
