@@ -1,10 +1,10 @@
 //! The engine: what all modules and stores share.
 
 use crate::bail;
-use crate::shim::compiler;
+
 use crate::{Config, Error, Result};
-use compiler::{CompileError, Compiler, CompilerConfig};
 use core::fmt;
+use engine_compiler::{CompileError, Compiler, CompilerConfig};
 use engine_decoder::TypeRegistry;
 use engine_machine::{AccessMode, Arch, TargetFeatures};
 use std::sync::Arc;

@@ -33,7 +33,7 @@ mod linker;
 mod memory;
 mod module;
 mod runtime;
-mod shim;
+
 mod store;
 mod table;
 mod trap;
@@ -62,9 +62,9 @@ pub use trap::{FrameInfo, Trap, WasmBacktrace};
 pub use typed::{WasmParams, WasmResults, WasmRet, WasmTy, WasmTyList};
 pub use val::{Ref, Val};
 
+pub use engine_compiler::CompileError;
 pub use engine_decoder::{
     DecodeError, DecodedModule, ExternType, Features, FuncIndex, FuncType, GlobalType, HeapType, MemoryType,
     RefType, TableType, ValType,
 };
 pub use engine_machine::{Arch, TargetFeatures, TrapCode};
-pub use shim::compiler::CompileError;
