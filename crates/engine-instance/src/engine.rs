@@ -4,10 +4,13 @@ use crate::bail;
 
 use crate::{Config, Error, Result};
 use core::fmt;
+use engine_codemanager::{CodeConfig, StubCode};
 use engine_compiler::{CompileError, Compiler, CompilerConfig};
+use engine_decoder::FuncType;
 use engine_decoder::TypeRegistry;
 use engine_machine::{AccessMode, Arch, TargetFeatures};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An engine: compiler, code memory and type identities, shared by all its modules and stores. Cheap to clone; usable
 /// on any thread.
@@ -26,7 +29,13 @@ struct EngineInner {
     config: Config,
     compiler: Arc<Compiler>,
     types: TypeRegistry,
+    /// Entry wrappers used lately. The compiler frees a wrapper with its last user; these outlive the stores that use
+    /// them, so that a program that makes a store for each request does not make the same wrappers each time.
+    entry_wrappers: Mutex<HashMap<FuncType, Arc<StubCode>>>,
 }
+
+/// How many entry wrappers are kept for stores to come. A wrapper is a few hundred bytes.
+const KEPT_WRAPPERS: usize = 256;
 
 impl Engine {
     /// An engine with these settings.
@@ -46,14 +55,22 @@ impl Engine {
         if let Some(((name, _), _)) = missing {
             bail!("this CPU has no {name}, which the configuration asks for");
         }
-        let compiler = Compiler::new(CompilerConfig {
+        let compiler_config = CompilerConfig {
             target,
             spectre: config.spectre,
             interruptible: config.interruptible,
             canonicalize_nans: config.canonicalize_nans,
-        })
-        .map_err(from_compile_error)?;
-        let inner = EngineInner { config: config.clone(), compiler, types: TypeRegistry::new() };
+        };
+        let mut code_config = CodeConfig::default();
+        code_config.perf_map = config.perf_map;
+        let compiler =
+            Compiler::with_code_config(compiler_config, code_config).map_err(from_compile_error)?;
+        let inner = EngineInner {
+            config: config.clone(),
+            compiler,
+            types: TypeRegistry::new(),
+            entry_wrappers: Mutex::default(),
+        };
         Ok(Engine { inner: Arc::new(inner) })
     }
 
@@ -73,6 +90,21 @@ impl Engine {
 
     pub(crate) fn types(&self) -> &TypeRegistry {
         &self.inner.types
+    }
+
+    /// The wrapper to enter functions of a type with.
+    pub(crate) fn entry_wrapper(&self, ty: &FuncType) -> Result<Arc<StubCode>> {
+        // Nothing panics while the lock is held but for want of memory.
+        let mut wrappers = self.inner.entry_wrappers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wrapper) = wrappers.get(ty) {
+            return Ok(wrapper.clone());
+        }
+        let wrapper = self.inner.compiler.entry_wrapper(ty).map_err(from_compile_error)?;
+        if wrappers.len() >= KEPT_WRAPPERS {
+            wrappers.clear();
+        }
+        wrappers.insert(ty.clone(), wrapper.clone());
+        Ok(wrapper)
     }
 
     /// The access mode that memories get if the host allows it.

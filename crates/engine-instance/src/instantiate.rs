@@ -252,6 +252,17 @@ unsafe fn initialize_memories(instance: NonNull<InstanceData>) -> Result<()> {
     // SAFETY: lives as long as the store; nothing mutates it here.
     let this = unsafe { instance.as_ref() };
     let decoded = this.module.decoded();
+    if let Some(images) = this.module.images_for_instance() {
+        let first = decoded.module.num_imported_memories as usize;
+        let mut mapped = this.memories[first..].iter().zip(images).map(|(memory, image)| match image {
+            // SAFETY: nothing refers to the memory yet.
+            Some(image) => unsafe { (*memory.as_ptr()).map_image(image) },
+            None => true,
+        });
+        if mapped.all(|mapped| mapped) {
+            return Ok(());
+        }
+    }
     for segment in &decoded.module.data {
         if let SegmentMode::Active(memory, offset) = &segment.mode {
             let bytes = &decoded.bytes[segment.bytes.clone()];

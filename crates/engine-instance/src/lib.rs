@@ -25,6 +25,7 @@ mod externref;
 mod func;
 mod global;
 mod host;
+mod images;
 mod imports;
 mod instance;
 mod instantiate;

@@ -203,6 +203,9 @@ impl<T: 'static> Linker<T> {
         let store = store.opaque_mut();
         match definition {
             Definition::Extern(item) => Ok(*item),
+            Definition::Host(_) if !self.engine.same(store.engine()) => {
+                bail!("the linker belongs to another engine than the store")
+            }
             Definition::Host(func) => {
                 let func = func.place_once(store)?;
                 Ok(Extern::Func(Func::from_ref(store, func)))

@@ -8,7 +8,7 @@ use crate::{AsContext, AsContextMut, LinkError, Result, StoreContext, StoreConte
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ptr::NonNull;
-use engine_codemanager::{LinearMemory, MemoryPlan};
+use engine_codemanager::{DataImage, LinearMemory, MemoryPlan};
 use engine_decoder::MemoryType;
 use engine_machine::{AccessMode, MemoryDefinition, MemoryRange};
 
@@ -69,6 +69,12 @@ impl MemoryData {
             place.write(MemoryDefinition { base: self.linear.base(), length: self.linear.byte_size() });
         }
         self.place = Some(place);
+    }
+
+    /// Gives a fresh memory its initial contents by mapping. Returns whether that could be done; a memory that moves is
+    /// better copied to.
+    pub(crate) fn map_image(&mut self, image: &DataImage) -> bool {
+        self.access_mode() == AccessMode::Guarded && self.linear.map_image(image).is_ok()
     }
 
     pub(crate) fn ty(&self) -> &MemoryType {

@@ -1,9 +1,11 @@
 //! Compiled modules.
 
 use crate::engine::from_compile_error;
+use crate::images::{self, DataImages};
 use crate::{Engine, Error, Result};
 use core::fmt;
-use engine_codemanager::NativeModule;
+use core::sync::atomic::{AtomicBool, Ordering};
+use engine_codemanager::{DataImage, NativeModule};
 use engine_decoder::{DecodedModule, ExternIndex, ExternType, SignatureId};
 use engine_machine::{AccessMode, VmLayout};
 use std::path::Path;
@@ -33,6 +35,9 @@ pub(crate) struct ModuleInner {
     pub(crate) signatures: Box<[SignatureId]>,
     /// The code, by [`AccessMode`].
     variants: [OnceLock<Arc<NativeModule>>; 2],
+    /// Initial contents of its memories, if they are worth it; looked at from the second instantiation on.
+    images: OnceLock<Option<DataImages>>,
+    instantiated: AtomicBool,
     /// Held while a variant is compiled, so that no one compiles it twice.
     compiling: Mutex<()>,
 }
@@ -69,6 +74,8 @@ impl Module {
             layout,
             signatures,
             variants: [OnceLock::new(), OnceLock::new()],
+            images: OnceLock::new(),
+            instantiated: AtomicBool::new(false),
             compiling: Mutex::new(()),
         };
         let _ = inner.variants[engine.preferred_mode() as usize].set(native);
@@ -135,6 +142,14 @@ impl Module {
 
     pub(crate) fn export_index(&self, name: &str) -> Option<ExternIndex> {
         self.decoded().module.export(name).map(|export| export.index)
+    }
+
+    /// Images to be mapped into the memories of a new instance, by defined index, instead of all its active data segments.
+    pub(crate) fn images_for_instance(&self) -> Option<&[Option<DataImage>]> {
+        if !self.inner.instantiated.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        self.inner.images.get_or_init(|| images::make(self.decoded())).as_deref()
     }
 
     /// The code for an access mode, compiled now if nobody needed it before.

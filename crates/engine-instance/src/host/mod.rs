@@ -14,6 +14,7 @@ mod into_func;
 pub use caller::Caller;
 pub use into_func::IntoFunc;
 
+use crate::engine::from_compile_error;
 use crate::store::{Pending, StoreInner, StoreOpaque};
 use crate::{Result, Val};
 use core::any::Any;
@@ -23,7 +24,7 @@ use engine_codemanager::StubCode;
 use engine_decoder::FuncType;
 use engine_machine::{FuncRef, HostCall, HostFuncContext, ValRaw, VmContext};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A host function that is in no store yet. (Public only because [`IntoFunc`] mentions it.)
 pub struct HostFunc<T: 'static> {
@@ -31,6 +32,8 @@ pub struct HostFunc<T: 'static> {
     /// The trampoline for the closure's type.
     call: HostCall,
     closure: Box<dyn Closure>,
+    /// The import wrapper, once the function has been in a store. All stores are of one engine.
+    wrapper: OnceLock<Arc<StubCode>>,
     _data: PhantomData<fn(T)>,
 }
 
@@ -53,7 +56,7 @@ impl<T: 'static> HostFunc<T> {
         F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     {
         let closure = Box::new(Dynamic { ty: ty.clone(), func });
-        HostFunc { ty, call: call_dynamic::<T, F>, closure, _data: PhantomData }
+        HostFunc { ty, call: call_dynamic::<T, F>, closure, wrapper: OnceLock::new(), _data: PhantomData }
     }
 
     /// A host function with its own trampoline.
@@ -65,7 +68,7 @@ impl<T: 'static> HostFunc<T> {
         call: HostCall,
         closure: Box<impl Any + Send + Sync>,
     ) -> HostFunc<T> {
-        HostFunc { ty, call, closure, _data: PhantomData }
+        HostFunc { ty, call, closure, wrapper: OnceLock::new(), _data: PhantomData }
     }
 
     /// Its type.
@@ -75,8 +78,14 @@ impl<T: 'static> HostFunc<T> {
 
     /// Makes the function in a store whose data is a `T`. Each call makes a new one.
     pub(crate) fn place(self: Arc<Self>, store: &mut StoreOpaque) -> Result<NonNull<FuncRef>> {
-        let wrapper =
-            store.engine().compiler().import_wrapper(&self.ty).map_err(crate::engine::from_compile_error)?;
+        let wrapper = match self.wrapper.get() {
+            Some(wrapper) => wrapper.clone(),
+            None => {
+                let compiler = store.engine().compiler();
+                let wrapper = compiler.import_wrapper(&self.ty).map_err(from_compile_error)?;
+                self.wrapper.get_or_init(|| wrapper).clone()
+            }
+        };
         let signature = store.register_signature(&self.ty).0;
         let code = wrapper.address();
         let context = HostFuncContext {

@@ -247,7 +247,7 @@ impl StoreOpaque {
         let Some(ty) = self.engine.types().get(SignatureId(signature)) else {
             bail!("the function's type is not known to the engine");
         };
-        let stub = self.engine.compiler().entry_wrapper(&ty).map_err(crate::engine::from_compile_error)?;
+        let stub = self.engine.entry_wrapper(&ty)?;
         // SAFETY: the compiler's entry wrappers are `EntryWrapper`s; `_stub` keeps the code as long as the store.
         let wrapper = unsafe { core::mem::transmute::<*const u8, EntryWrapper>(stub.address()) };
         let result = use_type(&ty, wrapper);

@@ -8,14 +8,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 fn a_reexported_import_is_the_same_function() {
     let mut store = Store::new(&Engine::default(), ());
     let func = Func::wrap(&mut store, || 3);
-    let text = r#"(module (func $f (import "m" "f") (result i32)) (export "f" (func $f))
-        (func (export "ref") (result funcref) (ref.func $f)))"#;
+    let text = r#"(module (func $f (import "m" "f") (result i32)) (export "f" (func $f)))"#;
     let one = import(&mut store, text, &[func.into()]);
     let exported = one.get_func(&mut store, "f").unwrap();
     assert_eq!(exported, func);
     let two = import(&mut store, text, &[exported.into()]);
     assert_eq!(two.get_func(&mut store, "f"), Some(func));
-    assert_eq!(call::<_, Option<Func>>(&mut store, two, "ref", ()).unwrap(), Some(func));
+}
+
+#[test]
+fn ref_func_of_an_import_is_the_same_function() {
+    let mut store = Store::new(&Engine::default(), ());
+    let func = Func::wrap(&mut store, || 3);
+    let text = r#"(module (func $f (import "m" "f") (result i32)) (elem declare func $f)
+        (func (export "ref") (result funcref) (ref.func $f)))"#;
+    let instance = import(&mut store, text, &[func.into()]);
+    assert_eq!(call::<_, Option<Func>>(&mut store, instance, "ref", ()).unwrap(), Some(func));
 }
 
 #[test]
@@ -41,9 +49,9 @@ fn functions_pass_as_values() {
     assert!(dynamic.call(&mut store, &[foreign.into()], &mut [Val::I32(0)]).is_err());
 }
 
-const EXTERNS: &str = r#"(module (table $t (export "table") 3 externref)
+const EXTERNS: &str = r#"(module (func $host (import "m" "f") (param externref) (result externref))
+    (table $t (export "table") 3 externref)
     (global $g (export "global") (mut externref) (ref.null extern))
-    (func $host (import "m" "f") (param externref) (result externref))
     (func (export "same") (param externref) (result externref) local.get 0)
     (func (export "null") (param externref) (result i32) (ref.is_null (local.get 0)))
     (func (export "keep") (param externref) (table.set $t (i32.const 1) (local.get 0)))
