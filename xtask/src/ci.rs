@@ -32,12 +32,14 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
     };
     let (decode, differential) =
         (fuzz(fuzz::Command::Decode, DECODE_RUNS), fuzz(fuzz::Command::Differential, DIFFERENTIAL_RUNS));
+    let tidy = || tidy::main(json);
+    let tests = || test::main(&test::Args::default(), json);
     let aarch64 = || aarch64::main(&aarch64::Args::default(), json);
     let mut steps: Vec<test::Step<'_>> = vec![
         ("formatting", &formatting),
         ("clippy", &clippy),
-        ("tidy", &|| tidy::main(json)),
-        ("tests", &|| test::main(&test::Args::default(), json)),
+        ("tidy", &tidy),
+        ("tests", &tests),
         ("fuzz decode", &decode),
         ("fuzz differential", &differential),
     ];

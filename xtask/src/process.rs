@@ -98,8 +98,6 @@ pub struct Measured {
     pub stdout: Vec<u8>,
     /// User and system time of the whole process.
     pub cpu: Duration,
-    /// Largest resident set, in bytes.
-    pub peak_rss: u64,
 }
 
 /// Runs a command to its end, with standard input from a file (or empty), and reads its accounts with `wait4`.
@@ -120,12 +118,7 @@ pub fn measure(command: &mut Command, stdin: Option<&Path>) -> Result<Measured> 
     let (status, usage) = wait4(&child)?;
     read.context("reading a command's output")?;
     let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
-    Ok(Measured {
-        status,
-        stdout,
-        cpu: time(usage.ru_utime) + time(usage.ru_stime),
-        peak_rss: usage.ru_maxrss as u64 * 1024,
-    })
+    Ok(Measured { status, stdout, cpu: time(usage.ru_utime) + time(usage.ru_stime) })
 }
 
 fn wait4(child: &Child) -> Result<(ExitStatus, libc::rusage)> {

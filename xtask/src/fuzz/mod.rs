@@ -94,12 +94,11 @@ fn drive(fuzzer: &dyn Fuzzer, args: &Args, json: bool) -> Result<Tally> {
     let start = Instant::now();
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get()) as u64;
     let share = args.runs.div_ceil(workers);
+    let name = fuzzer.name();
     let tally = std::thread::scope(|scope| {
         let supervisors: Vec<_> = (0..workers)
             .map(|i| {
-                scope.spawn(move || {
-                    supervise(fuzzer.name(), args, i, i * share..(i * share + share).min(args.runs))
-                })
+                scope.spawn(move || supervise(name, args, i, i * share..(i * share + share).min(args.runs)))
             })
             .collect();
         let mut tally = Tally::default();
@@ -174,7 +173,7 @@ fn supervise(name: &str, args: &Args, worker: u64, cases: Range<u64>) -> Result<
 fn supervise_with(name: &str, args: &Args, cases: Range<u64>, progress: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut next = cases.start;
-    let mut fail = |tally: &mut Tally, case: u64, reason: &str| {
+    let fail = |tally: &mut Tally, case: u64, reason: &str| {
         tally.failed += 1;
         eprintln!("fuzz {name}: case {case}: {reason}");
         eprintln!(
