@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How code memory is held.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct CodeConfig {
     /// Size of the first code region in bytes, halved while the host refuses it. Only what holds code costs memory.
     pub region_size: usize,
@@ -107,6 +106,7 @@ impl CodeManager {
 
     /// Addresses at which this manager's code can execute now.
     pub fn regions(&self) -> Vec<core::ops::Range<usize>> {
+        let _gate = fork::enter();
         self.lock().regions.iter().map(|region| region.start()..region.end()).collect()
     }
 

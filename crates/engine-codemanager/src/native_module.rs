@@ -238,7 +238,8 @@ impl NativeModule {
     }
 
     fn perf_name(&self, func: FuncIndex, tier: Tier) -> String {
-        match self.module.func_name(func) {
+        // Not the export's name, which takes a search for each function.
+        match self.module.names.functions.get(func) {
             Some(name) => format!("wasm[{func}]::{name} [{tier}]"),
             None => format!("wasm[{func}] [{tier}]"),
         }
@@ -293,6 +294,12 @@ impl NativeModule {
         end.saturating_sub(self.align(state.cursor))
     }
 
+    /// Looks at the state; inside the gate, so that no thread holds the lock when another forks.
+    fn read<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        let _gate = fork::enter();
+        look(&self.lock())
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -307,7 +314,7 @@ impl NativeModule {
 
     /// The tier of a function's current code, or `None` if it has none yet.
     pub fn tier(&self, func: DefinedFuncIndex) -> Option<Tier> {
-        match *self.lock().current.get(func.index())? {
+        match self.read(|state| state.current.get(func.index()).copied())? {
             0 => None,
             current if current & 1 == 0 => Some(Tier::Baseline),
             _ => Some(Tier::Optimized),
@@ -316,7 +323,7 @@ impl NativeModule {
 
     /// A copy of a function's current code, relocated, with its address; for disassembly.
     pub fn code_of(&self, func: DefinedFuncIndex) -> Option<(usize, Vec<u8>)> {
-        let start = *self.lock().current.get(func.index())? & !1;
+        let start = self.read(|state| state.current.get(func.index()).copied())? & !1;
         if start == 0 {
             return None;
         }
@@ -334,7 +341,7 @@ impl NativeModule {
     }
     /// How many functions' code has been replaced by better code so far.
     pub fn replaced_functions(&self) -> usize {
-        self.lock().replaced.len()
+        self.read(|state| state.replaced.len())
     }
     /// The module.
     pub fn module(&self) -> &Arc<Module> {

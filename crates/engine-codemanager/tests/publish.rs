@@ -52,9 +52,7 @@ fn functions_call_functions_published_later() {
 #[test]
 fn code_that_spans_regions_is_called_from_everywhere() {
     for strategy in STRATEGIES {
-        let mut config = CodeConfig::default();
-        config.region_size = 256 << 10;
-        config.strategy = Some(strategy);
+        let config = CodeConfig { region_size: 256 << 10, strategy: Some(strategy), perf_map: false };
         let manager = CodeManager::new(config).unwrap();
         let functions = 120;
         let native = NativeModule::new(&manager, module(functions), flags(), 0).unwrap();
@@ -109,6 +107,33 @@ fn addresses_are_looked_up_until_the_module_is_dropped() {
         drop(native);
         assert!(lookup(start).is_none());
     }
+}
+
+#[test]
+fn lookups_run_while_modules_come_and_go() {
+    let manager = manager(Strategy::DualMapping);
+    let first = native(&manager, &[constant(1)]);
+    let (start, _) = first.code_of(DefinedFuncIndex(0)).unwrap();
+    let region = manager.regions()[0].clone();
+    let started = Barrier::new(3);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                started.wait();
+                for pc in (0..200_000).map(|i| region.start + i * 16 % (1 << 20)) {
+                    // Whatever is found is whole, though its module may be gone a moment later.
+                    if let Some(found) = lookup(pc) {
+                        assert!(found.code_offset <= found.code_len && found.func.0 < 3);
+                    }
+                    assert_eq!(lookup(start).unwrap().func, FuncIndex(0));
+                }
+            });
+        }
+        started.wait();
+        for _ in 0..2000 {
+            native(&manager, &[constant(1), one_more_than(0), load()]);
+        }
+    });
 }
 
 #[test]
@@ -183,9 +208,7 @@ fn many_functions_in_small_batches_take_linear_time() {
 
 #[test]
 fn perf_finds_names() {
-    let mut config = CodeConfig::default();
-    config.perf_map = true;
-    let manager = CodeManager::new(config).unwrap();
+    let manager = CodeManager::new(CodeConfig { perf_map: true, ..Default::default() }).unwrap();
     let native = native(&manager, &[constant(1)]);
     let _stub = manager.publish_stub(&constant(2).code, "a stub").unwrap();
     let path = format!("/tmp/perf-{}.map", std::process::id());

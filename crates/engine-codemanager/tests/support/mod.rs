@@ -75,9 +75,7 @@ pub fn flags() -> CodeFlags {
 pub const STRATEGIES: [Strategy; 2] = [Strategy::DualMapping, Strategy::SingleMapping];
 
 pub fn manager(strategy: Strategy) -> Arc<CodeManager> {
-    let mut config = CodeConfig::default();
-    config.strategy = Some(strategy);
-    CodeManager::new(config).unwrap()
+    CodeManager::new(CodeConfig { strategy: Some(strategy), ..Default::default() }).unwrap()
 }
 
 /// A native module with the given functions published.
