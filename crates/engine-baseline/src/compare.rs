@@ -203,21 +203,24 @@ impl<M: Masm> Generator<'_, M> {
             prepared =
                 Prepared::Int { cond, size: Size::S32, lhs: outcome, rhs, release: [Some(outcome), None] };
         }
-        let first_reg = self.read(first, position - 2);
-        let result = self.read_owned(second, position - 1);
-        let (cond, release) = match prepared {
+        let cond = match prepared {
             Prepared::Int { cond, size, lhs, rhs, release } => {
                 self.masm.cmp(size, lhs, rhs);
-                (cond, release)
+                self.release_all(release);
+                cond
             }
             Prepared::Test { cond, size, lhs, rhs, release } => {
                 self.masm.test(size, lhs, rhs);
-                (cond, release)
+                self.release_all(release);
+                cond
             }
             Prepared::Float { .. } => unreachable!("turned into an integer above"),
         };
+        // From here to the conditional move nothing may touch the flags: loads, stores and constants do not.
+        self.end_operator();
+        let first_reg = self.read(first, position - 2);
+        let result = self.read_owned(second, position - 1);
         self.masm.cmov(cond, kind, result, first_reg);
-        self.release_all(release);
         self.release(first_reg);
         self.push_reg(kind, result);
         self.end_operator();

@@ -430,7 +430,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         }
     }
 
-    /// A register that holds a popped value, to be read only. `release_read` ends its use.
+    /// A register that holds a popped value, to be read only. Keeps flags.
     #[inline]
     pub fn read(&mut self, value: Value, index: usize) -> Reg {
         match value.place() {
@@ -485,12 +485,11 @@ impl<'a, M: Masm> Generator<'a, M> {
         }
     }
 
-    /// Like `read`, but the register is a temporary that the caller may overwrite and must dispose of.
+    /// Like `read`, but keeps flags, and the register is a temporary that the caller may overwrite and must dispose of.
     pub fn read_owned(&mut self, value: Value, index: usize) -> Reg {
         if let Place::Local(_) = value.place() {
-            let from = self.read(value, index);
             let reg = self.alloc(value.kind());
-            self.masm.mov(value.kind(), reg, from);
+            self.move_value(value, index, value.kind(), reg);
             return reg;
         }
         self.read(value, index)

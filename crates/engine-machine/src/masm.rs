@@ -246,7 +246,7 @@ pub trait IntegerAsm {
     fn mov(&mut self, kind: ValKind, dst: Reg, src: Reg);
     /// `dst = value` for an integer register. Keeps flags.
     fn mov_imm(&mut self, size: Size, dst: Reg, value: i64);
-    /// `dst = 0`. May clobber flags.
+    /// `dst = 0`. May clobber flags if `dst` is an integer register.
     fn zero(&mut self, dst: Reg);
     /// Loads a float constant. May clobber flags.
     fn float_const(&mut self, kind: ValKind, dst: Reg, bits: u64);
