@@ -26,6 +26,15 @@ impl Default for CodeConfig {
 }
 
 /// Owner of code regions. Lives as long as any module or stub in them.
+///
+/// ```
+/// use engine_codemanager::{CodeConfig, CodeManager};
+///
+/// let manager = CodeManager::new(CodeConfig::default())?;
+/// let stub = manager.publish_stub(&[0xc3], "ret")?;
+/// assert!(manager.regions().iter().any(|region| region.contains(&stub.address().addr())));
+/// # Ok::<(), engine_codemanager::CodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct CodeManager {
     strategy: Strategy,

@@ -40,6 +40,18 @@ pub struct MemoryPlan {
 }
 
 /// The bytes of a linear memory.
+///
+/// ```
+/// use engine_codemanager::{DataImage, LinearMemory, MemoryPlan};
+/// use engine_machine::AccessMode;
+///
+/// let plan = MemoryPlan { minimum: 65536, maximum: None, shared: false, prefer: AccessMode::Guarded };
+/// let mut memory = LinearMemory::new(plan)?;
+/// memory.map_image(&DataImage::new(&[(16, b"hello")], plan.minimum)?)?;
+/// assert_eq!(memory.grow(65536)?, 65536);
+/// assert_eq!(memory.byte_size(), 131072);
+/// # Ok::<(), engine_codemanager::MemoryError>(())
+/// ```
 #[derive(Debug)]
 pub struct LinearMemory {
     base: usize,
