@@ -1,7 +1,7 @@
 //! Moves and integer arithmetic.
 
 use super::encode::{Access, a64, cc, float, int, rd, rm, rn, sf};
-use super::{Aarch64, FP, V31, X16, ZERO};
+use super::{Aarch64, FP, V31, X16, X17, ZERO};
 use crate::masm::{Alu, Cond, Division, IntegerAsm, Operand, Shift, Size, Unary};
 use crate::{Reg, TrapCode};
 use dynasmrt::DynasmApi;
@@ -107,12 +107,12 @@ impl IntegerAsm for Aarch64 {
         } else if !self.float_immediate(kind, dst, bits) {
             match kind {
                 ValKind::F32 => {
-                    self.constant(Size::S32, X16, bits as i64);
-                    a64!(self ; fmov S(dst), w16);
+                    self.constant(Size::S32, X17, bits as i64);
+                    a64!(self ; fmov S(dst), w17);
                 }
                 _ => {
-                    self.constant(Size::S64, X16, bits as i64);
-                    a64!(self ; fmov D(dst), x16);
+                    self.constant(Size::S64, X17, bits as i64);
+                    a64!(self ; fmov D(dst), x17);
                 }
             }
         }

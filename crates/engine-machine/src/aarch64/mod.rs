@@ -18,8 +18,9 @@
 //!  v30 v31       scratch of the macro-assembler (v30 spare)
 //! ```
 //!
-//! Moves, frame accesses, [`load_at`](crate::masm::IntegerAsm::load_at), `store_at` and `lea` use no scratch register but
-//! x17, so [`SCRATCH`](crate::masm::Masm::SCRATCH), which is x16, can carry a value from one to the next.
+//! Moves, constants, frame accesses, `load_at`, `store_at`, `store_area` and `lea` use no scratch register but x17, so
+//! [`SCRATCH`](crate::masm::Masm::SCRATCH), which is x16, can carry a value from one to the next. The one exception is a
+//! constant other than 0 stored to the frame.
 
 mod control;
 mod convert;

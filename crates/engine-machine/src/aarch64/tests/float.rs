@@ -25,13 +25,13 @@ fn constants() {
             movi d24, #0x0
             fmov s24, #1.5
             fmov d24, #-31.0
-            mov w16, #0xcccd
-            movk w16, #0x3dcc, lsl #16
-            fmov s24, w16
-            mov x16, #0x4040000000000000
-            fmov d24, x16
-            mov x16, #0x8000000000000000
-            fmov d24, x16",
+            mov w17, #0xcccd
+            movk w17, #0x3dcc, lsl #16
+            fmov s24, w17
+            mov x17, #0x4040000000000000
+            fmov d24, x17
+            mov x17, #0x8000000000000000
+            fmov d24, x17",
     );
 }
 
@@ -226,8 +226,8 @@ fn truncations() {
     same(
         &trapping(truncate(F64, S64, true, false)),
         "
-        mov x16, #0xc3e0000000000000
-        fmov d31, x16
+        mov x17, #0xc3e0000000000000
+        fmov d31, x17
         fcmp d24, d31
         b.vs $+0x18
         b.mi $+0x18
@@ -258,11 +258,11 @@ fn canonical_nan() {
         "
             fcmp s24, s24
             b.vc $+0xc
-            mov w16, #0x7fc00000
-            fmov s24, w16
+            mov w17, #0x7fc00000
+            fmov s24, w17
             fcmp d24, d24
             b.vc $+0xc
-            mov x16, #0x7ff8000000000000
-            fmov d24, x16",
+            mov x17, #0x7ff8000000000000
+            fmov d24, x17",
     );
 }
