@@ -1,0 +1,427 @@
+//! The `engine` command from outside: what it prints and how it exits.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn engine() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_engine"))
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A folder of the test's own, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("engine-cli-{}-{test}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, contents).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn output(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code(), String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned())
+}
+
+/// Runs a text module with arguments before and after the file's name.
+fn run_wat(test: &str, wat: &str, before: &[&str], after: &[&str]) -> (Option<i32>, String, String) {
+    let folder = Folder::new(test);
+    let file = folder.file("program.wat", wat);
+    output(engine().arg("run").args(before).arg(file).args(after))
+}
+
+const EXIT_7: &str = r#"(module
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") (call $exit (i32.const 7))))"#;
+
+#[test]
+fn the_guests_exit_code_is_the_process_s() {
+    let (code, stdout, stderr) = run_wat("exit", EXIT_7, &[], &[]);
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(7), "", ""));
+}
+
+#[test]
+fn a_start_function_that_returns_is_success() {
+    let (code, _, stderr) = run_wat("return", r#"(module (func (export "_start")))"#, &[], &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+fn a_trap_names_the_functions_it_came_through() {
+    let wat = r#"(module $program
+        (func $innermost unreachable)
+        (func $middle (call $innermost))
+        (func (export "_start") (call $middle)))"#;
+    let (code, _, stderr) = run_wat("trap", wat, &[], &[]);
+    assert_eq!(code, Some(134), "{stderr}");
+    assert!(stderr.contains("unreachable"), "{stderr}");
+    assert!(stderr.contains("program.wat"), "{stderr}");
+    let (innermost, middle) = (stderr.find("innermost").unwrap(), stderr.find("middle").unwrap());
+    assert!(innermost < middle && middle < stderr.rfind("_start").unwrap(), "{stderr}");
+}
+
+#[test]
+fn traps_of_every_origin_exit_alike() {
+    let cases = [
+        ("(drop (i32.load (i32.const -1)))", "out of bounds memory access"),
+        ("(drop (i32.div_u (i32.const 1) (i32.const 0)))", "integer divide by zero"),
+        ("(call_indirect (i32.const 0))", "uninitialized element"),
+        ("(call $start)", "call stack exhausted"),
+        ("(memory.fill (i32.const 65530) (i32.const 0) (i32.const 10))", "out of bounds memory access"),
+    ];
+    for (i, (body, message)) in cases.into_iter().enumerate() {
+        let wat = format!(r#"(module (memory 1) (table 1 funcref) (func $start (export "_start") {body}))"#);
+        let (code, _, stderr) = run_wat(&format!("origin-{i}"), &wat, &[], &[]);
+        assert_eq!(code, Some(134), "{body}: {stderr}");
+        assert!(stderr.contains(message), "{body}: {stderr}");
+    }
+}
+
+#[test]
+fn bad_input_is_one_clear_message() {
+    let folder = Folder::new("bad");
+    let missing = folder.0.join("missing.wasm");
+    let (code, _, stderr) = output(engine().arg("run").arg(&missing));
+    assert_eq!(code, Some(1));
+    assert!(stderr.starts_with("error: ") && stderr.contains("missing.wasm"), "{stderr}");
+
+    let truncated = folder.file("truncated.wasm", b"\0asm\x01\0\0\0\x01");
+    let (code, _, stderr) = output(engine().arg("run").arg(&truncated));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("truncated.wasm") && stderr.contains("offset"), "{stderr}");
+
+    let binary = folder.file("noise", [0xff, 0xfe, 0]);
+    let (code, _, stderr) = output(engine().arg("run").arg(&binary));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("not a WebAssembly module"), "{stderr}");
+}
+
+#[test]
+fn an_invalid_body_is_named_with_its_place() {
+    let wat = r#"(module (func $good) (func $broken (result i32) (i64.const 1)) (func (export "_start")))"#;
+    let (code, _, stderr) = run_wat("invalid", wat, &[], &[]);
+    assert_eq!(code, Some(1));
+    for part in ["program.wat", "broken", "#1", "@+"] {
+        assert!(stderr.contains(part), "{part} is missing: {stderr}");
+    }
+}
+
+#[test]
+fn a_missing_proposal_is_named() {
+    let wat = r#"(module (func (export "_start") (drop (v128.const i32x4 0 0 0 0))))"#;
+    let (code, _, stderr) = run_wat("proposal", wat, &[], &[]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("simd"), "{stderr}");
+}
+
+#[test]
+fn a_missing_import_is_named() {
+    let wat = r#"(module (import "some" "thing" (func)) (func (export "_start")))"#;
+    let (code, _, stderr) = run_wat("import", wat, &[], &[]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("some") && stderr.contains("thing"), "{stderr}");
+}
+
+const ADD: &str = r#"(module
+    (func (export "add") (param i32 i64 f64) (result i32 i64 f64)
+        (i32.add (local.get 0) (i32.const 1)) (i64.mul (local.get 1) (i64.const 2)) (f64.neg (local.get 2))))"#;
+
+#[test]
+fn an_export_is_called_with_arguments() {
+    let (code, stdout, stderr) = run_wat("invoke", ADD, &["--invoke", "add"], &["-5", "0x10", "1.5"]);
+    assert_eq!((code, stdout.as_str()), (Some(0), "-4\n32\n-1.5\n"), "{stderr}");
+}
+
+#[test]
+fn wrong_arguments_of_an_export_are_refused() {
+    let (code, _, stderr) = run_wat("arity", ADD, &["--invoke", "add"], &["1"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("1 arguments"), "{stderr}");
+    let (code, _, stderr) = run_wat("type", ADD, &["--invoke", "add"], &["1", "2", "x"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("f64"), "{stderr}");
+    let (code, _, stderr) = run_wat("name", ADD, &["--invoke", "subtract"], &[]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("\"add\""), "{stderr}");
+}
+
+#[test]
+fn a_module_comes_from_standard_input_too() {
+    for module in [EXIT_7.as_bytes().to_vec(), wat::parse_str(EXIT_7).unwrap()] {
+        let mut child = engine().args(["run", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&module).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(7));
+    }
+}
+
+fn wordcount() -> Command {
+    let mut command = engine();
+    command.arg("run").arg("--dir").arg(repository().join("examples"));
+    command.arg(repository().join("examples/wordcount.wat"));
+    command
+}
+
+#[test]
+fn a_guest_reads_a_directory_it_was_given() {
+    let poem = std::fs::read_to_string(repository().join("examples/poem.txt")).unwrap();
+    let expected =
+        format!("{} {} {} poem.txt\n", poem.lines().count(), poem.split_whitespace().count(), poem.len());
+    let (code, stdout, stderr) = output(wordcount().arg("poem.txt"));
+    assert_eq!((code, stdout), (Some(0), expected), "{stderr}");
+}
+
+#[test]
+fn a_guest_reads_nothing_else() {
+    let (code, _, stderr) = output(wordcount().args(["../Cargo.toml", "/etc/passwd"]));
+    assert_eq!(code, Some(1));
+    assert_eq!(stderr, "wordcount: cannot read ../Cargo.toml\nwordcount: cannot read /etc/passwd\n");
+}
+
+#[test]
+fn what_follows_the_file_is_the_guests() {
+    let (code, _, stderr) = output(wordcount().args(["--help", "--dir", "--"]));
+    assert_eq!(code, Some(1));
+    let expected = ["--help", "--dir", "--"].map(|arg| format!("wordcount: cannot read {arg}\n")).concat();
+    assert_eq!(stderr, expected);
+}
+
+#[test]
+fn a_guest_reads_standard_input() {
+    let mut child = wordcount().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"two words\nand more\n").unwrap();
+    assert_eq!(child.wait_with_output().unwrap().stdout, b"2 4 19\n");
+}
+
+/// Prints the first environment variable.
+const PRINT_ENVIRONMENT: &str = r#"(module
+    (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")
+        (drop (call $sizes (i32.const 0) (i32.const 4)))
+        (drop (call $environ_get (i32.const 64) (i32.const 1024)))
+        (i32.store (i32.const 8) (i32.const 1024))
+        (i32.store (i32.const 12) (i32.load (i32.const 4)))
+        (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 16)))))"#;
+
+#[test]
+fn a_guest_sees_only_the_variables_it_was_given() {
+    let folder = Folder::new("env");
+    let file = folder.file("env.wat", PRINT_ENVIRONMENT);
+    let mut command = engine();
+    command.env("INHERITED", "from the host").env("HIDDEN", "x").arg("run");
+    let (code, stdout, _) =
+        output(command.args(["--env", "GIVEN=a=b", "--env", "INHERITED", "--env", "ABSENT"]).arg(file));
+    assert_eq!((code, stdout.as_str()), (Some(0), "GIVEN=a=b\0INHERITED=from the host\0"));
+}
+
+#[test]
+fn an_endless_guest_is_stopped() {
+    let wat = r#"(module (func $spin (export "_start") (loop (br 0))))"#;
+    let (code, _, stderr) = run_wat("timeout", wat, &["--timeout", "50ms"], &[]);
+    assert_eq!(code, Some(134), "{stderr}");
+    assert!(stderr.contains("50ms") && stderr.contains("spin"), "{stderr}");
+}
+
+#[test]
+fn a_guest_that_waits_in_the_host_is_stopped() {
+    // Standard input is a pipe on which nothing ever comes.
+    let mut command = wordcount();
+    let file = command.get_args().last().unwrap().to_owned();
+    let mut child = engine()
+        .args(["run", "--timeout", "50ms"])
+        .arg(file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let stdin = child.stdin.take();
+    assert_eq!(child.wait().unwrap().code(), Some(134));
+    drop(stdin);
+}
+
+#[test]
+fn a_guest_that_is_in_time_is_not_stopped() {
+    let (code, _, stderr) = run_wat("in-time", EXIT_7, &["--timeout", "1m"], &[]);
+    assert_eq!(code, Some(7), "{stderr}");
+}
+
+#[test]
+fn memory_is_limited() {
+    let wat = r#"(module
+        (memory 1)
+        (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
+    let grow = |limit: &str, pages: &str| run_wat("limit", wat, &["--max-memory", limit, "--invoke", "grow"], &[pages]).1;
+    assert_eq!(grow("256k", "3"), "1\n");
+    assert_eq!(grow("256k", "4"), "-1\n");
+    assert_eq!(grow("300k", "4"), "-1\n");
+    let (code, ..) = run_wat("limit-initial", wat, &["--max-memory", "1k", "--invoke", "grow"], &["0"]);
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn tables_are_limited() {
+    let wat = r#"(module
+        (table 2 funcref)
+        (func (export "grow") (param i32) (result i32) (table.grow (ref.null func) (local.get 0))))"#;
+    let grow = |n: &str| run_wat("table", wat, &["--max-table-elements", "10", "--invoke", "grow"], &[n]).1;
+    assert_eq!(grow("8"), "2\n");
+    assert_eq!(grow("9"), "-1\n");
+}
+
+#[test]
+fn the_stack_is_as_large_as_asked_for() {
+    let wat = r#"(module
+        (func $depth (export "depth") (param i32) (result i32)
+            (if (result i32) (local.get 0)
+                (then (i32.add (i32.const 1) (call $depth (i32.sub (local.get 0) (i32.const 1)))))
+                (else (i32.const 0)))))"#;
+    let depth = |stack: &str, n: &str| run_wat("stack", wat, &["--max-stack", stack, "--invoke", "depth"], &[n]);
+    assert_eq!(depth("64k", "100").1, "100\n");
+    assert_eq!(depth("64k", "1000000").0, Some(134));
+    let (code, stdout, stderr) = depth("256M", "1000000");
+    assert_eq!((code, stdout.as_str()), (Some(0), "1000000\n"), "{stderr}");
+}
+
+#[test]
+fn both_memory_modes_and_cpus_run() {
+    for options in [["--memory-mode", "checked"], ["--cpu", "floor"], ["--tier", "baseline"]] {
+        let (code, stdout, stderr) = run_wat(
+            &options[1].replace('/', "-"),
+            r#"(module (memory 1) (data (i32.const 3) "\2a")
+                (func (export "f") (result i32) (i32.popcnt (i32.load8_u (i32.const 3)))))"#,
+            &[options[0], options[1], "--invoke", "f"],
+            &[],
+        );
+        assert_eq!((code, stdout.as_str()), (Some(0), "3\n"), "{options:?}: {stderr}");
+    }
+}
+
+#[test]
+fn programs_run_where_addresses_are_short() {
+    let script = "ulimit -v 2000000; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_engine")).arg("run").arg("--dir").arg(repository().join("examples"));
+    command.arg(repository().join("examples/wordcount.wat")).arg("poem.txt");
+    let (code, stdout, stderr) = output(&mut command);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.ends_with(" poem.txt\n"), "{stdout}");
+}
+
+#[test]
+fn modules_are_validated() {
+    let folder = Folder::new("validate");
+    let good = folder.file("good.wat", "(module (func))");
+    let bad = folder.file("bad.wat", "(module (func (result i32)))");
+    let (code, _, stderr) = output(engine().arg("validate").arg(&good));
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let (code, _, stderr) = output(engine().arg("validate").arg(&bad).arg(&good));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("bad.wat") && !stderr.contains("good.wat"), "{stderr}");
+}
+
+#[test]
+fn compiling_is_measured() {
+    let file = repository().join("examples/wordcount.wat");
+    let stats = || {
+        let (code, stdout, stderr) =
+            output(engine().args(["compile", "--stats", "json", "--repeat", "2"]).arg(&file));
+        assert_eq!(code, Some(0), "{stderr}");
+        serde_json::from_str::<serde_json::Value>(&stdout).unwrap()
+    };
+    let first = stats();
+    for key in ["bytes", "code_section_bytes", "functions", "machine_code_bytes"] {
+        assert!(first[key].as_u64().unwrap() > 0, "{key}: {first}");
+    }
+    for key in ["validate_ms", "compile_ms"] {
+        assert!(first[key].as_f64().unwrap() > 0.0, "{key}: {first}");
+    }
+    assert!(first["peak_bytes"].is_u64());
+    assert_eq!(first["code_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(first["code_sha256"], stats()["code_sha256"]);
+}
+
+#[test]
+fn code_is_shown_for_both_cpus() {
+    let folder = Folder::new("objdump");
+    let file = folder.file(
+        "a.wat",
+        r#"(module (memory 1)
+            (func $first (param i32) (result i32) (i32.load (local.get 0)))
+            (func $second (call $second)))"#,
+    );
+    for (arch, last) in [("x86_64", "ret"), ("aarch64", "ret")] {
+        let (code, stdout, stderr) = output(engine().args(["objdump", "--arch", arch]).arg(&file));
+        assert_eq!(code, Some(0), "{stderr}");
+        for part in ["function 0 \"first\":", "function 1 \"second\":", "i32.load", "out of bounds", last] {
+            assert!(stdout.contains(part), "{part} is missing: {stdout}");
+        }
+    }
+    let (code, stdout, _) = output(engine().args(["objdump", "--func", "second"]).arg(&file));
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("second") && !stdout.contains("first"), "{stdout}");
+    let (code, _, stderr) = output(engine().args(["objdump", "--func", "third"]).arg(&file));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("third"), "{stderr}");
+}
+
+#[test]
+fn scripts_run() {
+    let folder = Folder::new("wast");
+    let file = folder.file(
+        "script.wast",
+        r#"(module (func (export "f") (param i32) (result i32) (i32.div_u (i32.const 6) (local.get 0))))
+           (assert_return (invoke "f" (i32.const 2)) (i32.const 3))
+           (assert_return (invoke "f" (i32.const 3)) (i32.const 3))
+           (assert_trap (invoke "f" (i32.const 0)) "integer divide by zero")
+           (assert_invalid (module (func (result i32))) "type mismatch")
+           (module (func (drop (v128.const i32x4 0 0 0 0))))"#,
+    );
+    let (code, stdout, stderr) = output(engine().arg("wast").arg(&file));
+    assert_eq!(code, Some(1));
+    assert_eq!(stdout.lines().last(), Some("4 passed, 1 failed, 1 skipped"), "{stdout}");
+    assert!(stderr.contains("script.wast:3:"), "{stderr}");
+    let (_, stdout, _) = output(engine().args(["wast", "--json"]).arg(&file));
+    let last: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last, serde_json::json!({ "summary": true, "passed": 4, "failed": 1, "skipped": 1 }));
+}
+
+#[test]
+fn settings_and_version() {
+    let (code, stdout, _) = output(engine().arg("settings"));
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("bulk-memory") && stdout.contains("baseline"), "{stdout}");
+    let (code, stdout, _) = output(engine().args(["settings", "--json"]));
+    assert_eq!(code, Some(0));
+    serde_json::from_str::<serde_json::Value>(&stdout).unwrap();
+    let (code, stdout, _) = output(engine().arg("--version"));
+    assert_eq!((code, stdout), (Some(0), format!("engine {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn wrong_options_are_refused() {
+    for args in [&["run"][..], &["run", "--timeout", "5", "x"], &["run", "--max-memory", "x", "x"], &["fly"]] {
+        let (code, _, stderr) = output(engine().args(args));
+        assert_eq!(code, Some(2), "{args:?}: {stderr}");
+    }
+}

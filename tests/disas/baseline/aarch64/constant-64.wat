@@ -1,0 +1,6 @@
+;; A constant that is a bit mask is an immediate, any other is built in a register.
+(module
+  (func (param i64) (result i64)
+    (i64.xor
+      (i64.and (local.get 0) (i64.const -16))
+      (i64.const 0x123456789abcdef0))))

@@ -1,0 +1,3 @@
+;;! cpu = popcnt
+(module
+  (func (param i32) (result i32) (i32.popcnt (local.get 0))))

@@ -1,0 +1,6 @@
+;; A constant is stored from the instruction.
+(module
+  (memory 1)
+  (func (param i32)
+    (i32.store8 offset=1 (local.get 0) (i32.const 7))
+    (i64.store (local.get 0) (i64.const -1))))
