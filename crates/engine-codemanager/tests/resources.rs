@@ -17,6 +17,7 @@ fn memory() -> usize {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "emulators enforce no limits and have memory of their own")]
 fn ten_thousand_modules_come_and_go_in_the_same_memory() {
     let status = in_child(|| {
         let manager = manager(Strategy::DualMapping);
@@ -36,6 +37,7 @@ fn ten_thousand_modules_come_and_go_in_the_same_memory() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "emulators enforce no limits and have memory of their own")]
 fn dropping_many_modules_gives_their_memory_back() {
     let status = in_child(|| {
         let manager = manager(Strategy::DualMapping);
@@ -104,6 +106,7 @@ fn limit_address_space(bytes: u64) {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "emulators enforce no limits and have memory of their own")]
 fn two_gigabytes_of_address_space_suffice() {
     let status = in_child(|| {
         limit_address_space(2_000_000 << 10);
@@ -128,6 +131,7 @@ fn two_gigabytes_of_address_space_suffice() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "emulators enforce no limits and have memory of their own")]
 fn regions_are_halved_until_the_host_has_room_and_then_errors_say_so() {
     let status = in_child(|| {
         let maps = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -159,6 +163,7 @@ fn regions_are_halved_until_the_host_has_room_and_then_errors_say_so() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "emulators enforce no limits and have memory of their own")]
 fn a_host_without_executable_memory_is_told_what_is_forbidden() {
     let status = in_child(|| {
         limit_address_space(0);
