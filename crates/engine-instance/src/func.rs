@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// A function of a store: exported by an instance, or made by the host. Equal if it is the same function.
 ///
-/// ```no_run
+/// ```
 /// use engine_instance::{Engine, Func, Store, Val};
 ///
 /// let mut store = Store::new(&Engine::default(), ());
@@ -213,12 +213,18 @@ impl fmt::Debug for Func {
 
 /// A function whose type has been checked once, so that calls need no checks. Made by [`Func::typed`].
 ///
-/// ```no_run
-/// # use engine_instance::*;
-/// # fn demo(store: &mut Store<()>, instance: Instance) -> Result<()> {
-/// let gcd = instance.get_typed_func::<(i32, i32), i32>(&mut *store, "gcd")?;
-/// assert_eq!(gcd.call(&mut *store, (27, 6))?, 3);
-/// # Ok(()) }
+/// ```
+/// use engine_instance::{Engine, Instance, Module, Store};
+///
+/// let engine = Engine::default();
+/// let text = r#"(module (func (export "div") (param i32 i32) (result i32 i32)
+///     (i32.div_s (local.get 0) (local.get 1)) (i32.rem_s (local.get 0) (local.get 1))))"#;
+/// let module = Module::new(&engine, wat::parse_str(text)?)?;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Instance::new(&mut store, &module, &[])?;
+/// let div = instance.get_typed_func::<(i32, i32), (i32, i32)>(&mut store, "div")?;
+/// assert_eq!(div.call(&mut store, (17, 5))?, (3, 2));
+/// # Ok::<(), engine_instance::Error>(())
 /// ```
 pub struct TypedFunc<P, R> {
     func: Func,

@@ -158,11 +158,12 @@ pub(crate) fn drop_segment(dropped: &mut Vec<bool>, index: usize) {
 
 /// An instance of a module, in a store.
 ///
-/// ```no_run
+/// ```
 /// use engine_instance::{Engine, Instance, Module, Store};
 ///
 /// let engine = Engine::default();
-/// let module = Module::from_file(&engine, "answer.wasm")?;
+/// let text = r#"(module (func (export "answer") (result i32) i32.const 42))"#;
+/// let module = Module::new(&engine, wat::parse_str(text)?)?;
 /// let mut store = Store::new(&engine, ());
 /// let instance = Instance::new(&mut store, &module, &[])?;
 /// let answer = instance.get_typed_func::<(), i32>(&mut store, "answer")?;

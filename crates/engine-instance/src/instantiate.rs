@@ -256,7 +256,7 @@ unsafe fn initialize_memories(instance: NonNull<InstanceData>) -> Result<()> {
         let first = decoded.module.num_imported_memories as usize;
         let mut mapped = this.memories[first..].iter().zip(images).map(|(memory, image)| match image {
             // SAFETY: nothing refers to the memory yet.
-            Some(image) => unsafe { (*memory.as_ptr()).map_image(image) },
+            Some(image) => unsafe { (*memory.as_ptr()).map_image(image.image()) },
             None => true,
         });
         if mapped.all(|mapped| mapped) {

@@ -4,13 +4,20 @@
 //! import; an [`Instance`] exports [functions](Func), [memories](Memory), [tables](Table) and [globals](Global).
 //!
 //! ```
-//! # fn main() -> engine_instance::Result<()> {
-//! use engine_instance::{Engine, Func, Store, Val};
+//! use engine_instance::{Engine, Linker, Module, Store};
 //!
 //! let engine = Engine::default();
-//! let mut store = Store::new(&engine, String::from("host data"));
-//! # let _ = &mut store;
-//! # Ok(()) }
+//! let text = r#"(module (import "host" "add" (func $add (param i32 i32) (result i32)))
+//!     (func (export "double") (param i32) (result i32) (call $add (local.get 0) (local.get 0))))"#;
+//! let module = Module::new(&engine, wat::parse_str(text)?)?;
+//!
+//! let mut linker = Linker::new(&engine);
+//! linker.func_wrap("host", "add", |a: i32, b: i32| a.wrapping_add(b))?;
+//! let mut store = Store::new(&engine, ());
+//! let instance = linker.instantiate(&mut store, &module)?;
+//! let double = instance.get_typed_func::<i32, i32>(&mut store, "double")?;
+//! assert_eq!(double.call(&mut store, 21)?, 42);
+//! # Ok::<(), engine_instance::Error>(())
 //! ```
 //!
 //! Names and shapes follow Wasmtime's API where there is no reason to differ. Guest input never panics; using an object

@@ -13,17 +13,18 @@ use std::sync::Arc;
 /// Finds imports by name. A linker is for stores with data of type `T`; host functions defined in it can be used in any
 /// number of stores.
 ///
-/// ```no_run
+/// ```
 /// use engine_instance::{Caller, Engine, Linker, Module, Store};
 ///
 /// let engine = Engine::default();
 /// let mut linker: Linker<u64> = Linker::new(&engine);
 /// linker.func_wrap("host", "count", |mut caller: Caller<'_, u64>| *caller.data_mut() += 1)?;
-/// let module = Module::from_file(&engine, "counts.wasm")?;
+/// let text = r#"(module (import "host" "count" (func $count)) (func (export "run") call $count call $count))"#;
+/// let module = Module::new(&engine, wat::parse_str(text)?)?;
 /// let mut store = Store::new(&engine, 0);
 /// let instance = linker.instantiate(&mut store, &module)?;
 /// instance.get_typed_func::<(), ()>(&mut store, "run")?.call(&mut store, ())?;
-/// println!("counted to {}", store.data());
+/// assert_eq!(*store.data(), 2);
 /// # Ok::<(), engine_instance::Error>(())
 /// ```
 pub struct Linker<T: 'static> {

@@ -1,11 +1,11 @@
 //! Compiled modules.
 
 use crate::engine::from_compile_error;
-use crate::images::{self, DataImages};
+use crate::images::{self, CountedImage, DataImages};
 use crate::{Engine, Error, Result};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
-use engine_codemanager::{DataImage, NativeModule};
+use engine_codemanager::NativeModule;
 use engine_decoder::{DecodedModule, ExternIndex, ExternType, SignatureId};
 use engine_machine::{AccessMode, VmLayout};
 use std::path::Path;
@@ -13,13 +13,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 /// A compiled module. Cheap to clone; usable on any thread and in any store of its engine.
 ///
-/// ```no_run
+/// ```
 /// use engine_instance::{Engine, Module};
 ///
-/// let module = Module::from_file(&Engine::default(), "program.wasm")?;
-/// for import in module.imports() {
-///     println!("{}::{}: {:?}", import.module(), import.name(), import.ty());
-/// }
+/// let text = r#"(module (import "env" "log" (func (param i32))) (memory (export "memory") 1))"#;
+/// let module = Module::new(&Engine::default(), wat::parse_str(text)?)?;
+/// let imports: Vec<_> = module.imports().map(|import| (import.module(), import.name())).collect();
+/// assert_eq!(imports, [("env", "log")]);
+/// assert!(module.get_export("memory").is_some());
 /// # Ok::<(), engine_instance::Error>(())
 /// ```
 #[derive(Clone)]
@@ -145,7 +146,7 @@ impl Module {
     }
 
     /// Images to be mapped into the memories of a new instance, by defined index, instead of all its active data segments.
-    pub(crate) fn images_for_instance(&self) -> Option<&[Option<DataImage>]> {
+    pub(crate) fn images_for_instance(&self) -> Option<&[Option<CountedImage>]> {
         if !self.inner.instantiated.swap(true, Ordering::Relaxed) {
             return None;
         }

@@ -10,10 +10,11 @@ use engine_machine::{HostFuncContext, VmContext};
 
 /// First parameter of a host function: the store, and the instance that called.
 ///
-/// ```no_run
-/// use engine_instance::{Caller, Engine, Error, Linker, Result};
+/// ```
+/// use engine_instance::{Caller, Engine, Error, Linker, Module, Result, Store};
 ///
-/// let mut linker: Linker<Vec<String>> = Linker::new(&Engine::default());
+/// let engine = Engine::default();
+/// let mut linker: Linker<Vec<String>> = Linker::new(&engine);
 /// linker.func_wrap("host", "print", |mut caller: Caller<'_, Vec<String>>, at: u32, len: u32| -> Result<()> {
 ///     let memory = caller.get_export("memory").and_then(|export| export.into_memory());
 ///     let memory = memory.ok_or_else(|| Error::msg("the module exports no memory"))?;
@@ -22,6 +23,13 @@ use engine_machine::{HostFuncContext, VmContext};
 ///     lines.push(String::from_utf8_lossy(text.ok_or_else(|| Error::msg("out of bounds"))?).into());
 ///     Ok(())
 /// })?;
+/// let text = r#"(module (import "host" "print" (func $print (param i32 i32)))
+///     (memory (export "memory") 1) (data (i32.const 16) "hello") (start $main)
+///     (func $main (call $print (i32.const 16) (i32.const 5))))"#;
+/// let module = Module::new(&engine, wat::parse_str(text)?)?;
+/// let mut store = Store::new(&engine, Vec::new());
+/// linker.instantiate(&mut store, &module)?;
+/// assert_eq!(store.data(), &["hello"]);
 /// # Ok::<(), Error>(())
 /// ```
 pub struct Caller<'a, T: 'static> {

@@ -31,17 +31,20 @@ impl VmStore {
 
 /// Stops the Wasm of a store, from any thread. Outlives the store without harm.
 ///
-/// ```no_run
-/// # use engine_instance::*;
-/// # fn demo(store: &mut Store<()>, endless: TypedFunc<(), ()>) {
+/// ```
+/// use engine_instance::{Engine, Instance, Module, Store, Trap, TrapCode};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, wat::parse_str(r#"(module (func (export "run") (loop (br 0))))"#)?)?;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Instance::new(&mut store, &module, &[])?;
+/// let run = instance.get_typed_func::<(), ()>(&mut store, "run")?;
 /// let handle = store.interrupt_handle();
-/// std::thread::spawn(move || {
-///     std::thread::sleep(std::time::Duration::from_secs(1));
-///     handle.interrupt();
-/// });
-/// let error = endless.call(store, ()).unwrap_err();
+/// let timer = std::thread::spawn(move || handle.interrupt());
+/// let error = run.call(&mut store, ()).unwrap_err();
 /// assert_eq!(error.downcast_ref::<Trap>().map(Trap::code), Some(TrapCode::Interrupt));
-/// # }
+/// # timer.join().unwrap();
+/// # Ok::<(), engine_instance::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct InterruptHandle(pub(super) Arc<VmStore>);
