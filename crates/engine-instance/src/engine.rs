@@ -4,7 +4,7 @@ use crate::bail;
 
 use crate::{Config, Error, Result};
 use core::fmt;
-use engine_codemanager::{CodeConfig, StubCode};
+use engine_codemanager::{CodeConfig, LinearMemory, StubCode};
 use engine_compiler::{CompileError, Compiler, CompilerConfig};
 use engine_decoder::FuncType;
 use engine_decoder::TypeRegistry;
@@ -29,6 +29,8 @@ struct EngineInner {
     config: Config,
     compiler: Arc<Compiler>,
     types: TypeRegistry,
+    /// The access mode that memories get, and that modules are compiled for at once.
+    preferred_mode: AccessMode,
     /// Entry wrappers used lately. The compiler frees a wrapper with its last user; these outlive the stores that use
     /// them, so that a program that makes a store for each request does not make the same wrappers each time.
     entry_wrappers: Mutex<HashMap<FuncType, Arc<StubCode>>>,
@@ -65,8 +67,11 @@ impl Engine {
         code_config.perf_map = config.perf_map;
         let compiler =
             Compiler::with_code_config(compiler_config, code_config).map_err(from_compile_error)?;
+        // Where address space is short, modules would otherwise be compiled twice.
+        let guarded = config.memory_guard && LinearMemory::guarded_available();
         let inner = EngineInner {
             config: config.clone(),
+            preferred_mode: if guarded { AccessMode::Guarded } else { AccessMode::Checked },
             compiler,
             types: TypeRegistry::new(),
             entry_wrappers: Mutex::default(),
@@ -109,7 +114,7 @@ impl Engine {
 
     /// The access mode that memories get if the host allows it.
     pub(crate) fn preferred_mode(&self) -> AccessMode {
-        if self.inner.config.memory_guard { AccessMode::Guarded } else { AccessMode::Checked }
+        self.inner.preferred_mode
     }
 }
 

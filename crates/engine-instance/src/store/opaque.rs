@@ -11,6 +11,7 @@ use crate::trap::{Trap, WasmBacktrace};
 use crate::{Engine, Error, ExternRef, Result, Val};
 use core::any::Any;
 use core::cell::RefCell;
+use core::hash::{BuildHasherDefault, Hasher};
 use core::num::NonZeroU64;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -110,6 +111,22 @@ struct EntryInfo {
     _stub: Arc<StubCode>,
 }
 
+/// Hashes signature ids, which are small numbers that no guest chooses.
+#[derive(Default)]
+struct SignatureHasher(u64);
+
+impl Hasher for SignatureHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u32(u32::from(byte)));
+    }
+    fn write_u32(&mut self, id: u32) {
+        self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
 type WithLimiter = unsafe fn(NonNull<StoreOpaque>, &mut dyn FnMut(&mut dyn ResourceLimiter));
 
 /// A store without the host's data. (Public only because traits for host functions mention it.)
@@ -123,7 +140,7 @@ pub struct StoreOpaque {
     with_limiter: Option<WithLimiter>,
     externs: ExternHeap,
     /// By signature.
-    entries: RefCell<HashMap<u32, EntryInfo>>,
+    entries: RefCell<HashMap<u32, EntryInfo, BuildHasherDefault<SignatureHasher>>>,
     // Owned, each from `Box::into_raw`; freed in `drop`.
     instances: Vec<NonNull<InstanceData>>,
     memories: Vec<NonNull<MemoryData>>,
