@@ -63,8 +63,7 @@ impl Engine {
             interruptible: config.interruptible,
             canonicalize_nans: config.canonicalize_nans,
         };
-        let mut code_config = CodeConfig::default();
-        code_config.perf_map = config.perf_map;
+        let code_config = CodeConfig { perf_map: config.perf_map, ..CodeConfig::default() };
         let compiler =
             Compiler::with_code_config(compiler_config, code_config).map_err(from_compile_error)?;
         // Where address space is short, modules would otherwise be compiled twice.
