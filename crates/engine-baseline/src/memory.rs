@@ -4,7 +4,7 @@ use crate::generator::Generator;
 use crate::value::{Place, Value};
 use engine_decoder::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, ValKind};
 use engine_machine::masm::{Address, Alu, Load, Masm, Operand, Shift, Size, Store};
-use engine_machine::{AccessMode, GUARD_SIZE, Place as DefinitionPlace, Reg};
+use engine_machine::{AccessMode, GUARD_SIZE, ImportedFunction, Place as DefinitionPlace, Reg};
 
 impl<M: Masm> Generator<'_, M> {
     /// The address of an access of `size` bytes at a popped index (of operand position `position`) plus a static offset,
@@ -147,14 +147,20 @@ impl<M: Masm> Generator<'_, M> {
     }
 
     pub fn visit_ref_func(&mut self, index: u32) {
-        let Some(escaped) = self.env.module.escaped_index(FuncIndex(index)) else {
+        let env = self.env;
+        let func = FuncIndex(index);
+        let vmctx = M::CONVENTION.vmctx;
+        let reg = self.alloc(ValKind::Ref);
+        if env.module.defined(func).is_none() {
+            // An imported function keeps the identity it came with.
+            let import = env.layout.imported_function(func) as i32;
+            self.masm.load_at(ValKind::Ref, reg, vmctx, import + ImportedFunction::FUNCREF);
+        } else if let Some(escaped) = env.module.escaped_index(func) {
+            self.masm.lea(reg, vmctx, env.layout.funcref(escaped) as i32);
+        } else {
             // Validation demands that the function is declared, and declaring makes it escape.
             self.refused = Some("ref.func of an undeclared function");
-            return self.push(Value::constant(ValKind::Ref, 0));
-        };
-        let reg = self.alloc(ValKind::Ref);
-        let offset = self.env.layout.funcref(escaped) as i32;
-        self.masm.lea(reg, M::CONVENTION.vmctx, offset);
+        }
         self.push_reg(ValKind::Ref, reg);
     }
 

@@ -314,7 +314,7 @@ pub trait MemoryAsm {
     fn load_memory_base(&mut self, dst: Reg, memory: Place);
     /// Loads a memory's length in bytes, or a table's in elements.
     fn load_length(&mut self, dst: Reg, definition: Place);
-    /// `dst = &entry` for a bounds-checked `index` into the table at `table`; traps when out of bounds. Elements take
+    /// `dst = &entry` for a bounds-checked `index` of `call_indirect` into the table at `table`; traps when out of bounds. Elements take
     /// `1 << log2_size` bytes. `dst` is not `index`.
     fn table_entry(&mut self, dst: Reg, index: Reg, table: Place, log2_size: u8, spectre: bool);
 }

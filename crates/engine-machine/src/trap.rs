@@ -31,10 +31,12 @@ pub enum TrapCode {
     OutOfMemory,
     /// The runtime entry or host function that the frame called has failed; the activation holds the error.
     HostError,
+    /// `call_indirect` of an index outside the table.
+    UndefinedElement,
 }
 
 impl TrapCode {
-    const ALL: [TrapCode; 13] = [
+    const ALL: [TrapCode; 14] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -48,6 +50,7 @@ impl TrapCode {
         TrapCode::NullReference,
         TrapCode::OutOfMemory,
         TrapCode::HostError,
+        TrapCode::UndefinedElement,
     ];
 
     /// The code with this number.
@@ -75,6 +78,7 @@ impl TrapCode {
             TrapCode::NullReference => "null reference",
             TrapCode::OutOfMemory => "out of memory",
             TrapCode::HostError => "host error",
+            TrapCode::UndefinedElement => "undefined element",
         }
     }
 }

@@ -119,7 +119,7 @@ impl MemoryAsm for Aarch64 {
         debug_assert_ne!(dst, index);
         self.load_length(X16, table);
         a64!(self ; cmp X(index), x16);
-        let trap = self.emitter.trap_label(TrapCode::TableOutOfBounds);
+        let trap = self.emitter.trap_label(TrapCode::UndefinedElement);
         self.branch_on(cc::HS, trap);
         let mut masked = index;
         if spectre {

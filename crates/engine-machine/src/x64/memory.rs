@@ -121,7 +121,7 @@ impl MemoryAsm for X64 {
         debug_assert_ne!(dst, index);
         let length = self.definition(table, TableDefinition::LENGTH);
         self.rm(op1(0x3b), W::W1, index.number(), length);
-        let trap = self.emitter.trap_label(TrapCode::TableOutOfBounds);
+        let trap = self.emitter.trap_label(TrapCode::UndefinedElement);
         self.jcc(cc::AE, trap);
         self.rr(op1(0x8b), W::W0, dst.number(), index.number());
         if spectre {
