@@ -73,7 +73,8 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.locals.extend(ty.params().iter().map(|ty| local(ty.kind())));
         let num_params = self.locals.len();
 
-        let mut declarations = FunctionBody::new(BinaryReader::new(body, offset)).get_locals_reader()?;
+        let reader = BinaryReader::new_features(body, offset, *validator.features());
+        let mut declarations = FunctionBody::new(reader).get_locals_reader()?;
         for _ in 0..declarations.get_count() {
             let at = declarations.original_position();
             let (count, ty) = declarations.read()?;

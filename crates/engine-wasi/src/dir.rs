@@ -1,7 +1,9 @@
 //! `fd_readdir`.
 //!
-//! A cookie is the host's own position in the directory (`d_off`), so nothing is kept between calls: a guest may go
-//! back to any cookie it has seen, and entries made or removed meanwhile shift no others.
+//! A cookie is the number of entries before it. The host's own positions (`d_off`) would do, but take up to 63 bits, and
+//! `telldir` of C for 32-bit Wasm returns 32. So a directory remembers the host's position for each cookie it has given
+//! out since it was last read from the start: a guest may go back to any of them, and entries made or removed meanwhile
+//! shift no others. A cookie it has not given out is reached by counting on.
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
@@ -48,11 +50,14 @@ impl WasiCtx {
         let directory = self.fds.directory(fd, Rights::FD_READDIR)?;
         mem.check::<u32>(used)?;
         let mut out = Filler { rest: mem.bytes_mut(buf, buf_len)?, used: 0 };
-        if cookie > i64::MAX as u64 {
-            return Err(Errno::Inval);
-        }
         let fd = directory.opened()?;
-        rustix::fs::seek(fd, SeekFrom::Start(cookie))?;
+        let mut positions = directory.positions.borrow_mut();
+        if cookie == 0 {
+            positions.clear();
+        }
+        let mut index = usize::try_from(cookie).map_or(positions.len(), |cookie| cookie.min(positions.len()));
+        let start = if index == 0 { 0 } else { positions[index - 1] };
+        rustix::fs::seek(fd, SeekFrom::Start(start))?;
 
         let mut storage = [MaybeUninit::uninit(); LISTING_SIZE];
         let mut listing = RawDir::new(fd, &mut storage);
@@ -63,11 +68,19 @@ impl WasiCtx {
                 None | Some(Err(rustix::io::Errno::NOENT)) => break,
                 Some(Err(error)) => return Err(error.into()),
             };
+            match positions.get_mut(index) {
+                Some(position) => *position = entry.next_entry_cookie(),
+                None => positions.push(entry.next_entry_cookie()),
+            }
+            index += 1;
+            if index as u64 <= cookie {
+                continue;
+            }
             let name = entry.file_name().to_bytes();
             // The parent may be outside what the guest can see.
             let ino = if name == b".." { filestat(fd)?.ino } else { entry.ino() };
             let mut header = [0; DIRENT_SIZE];
-            header[..8].copy_from_slice(&entry.next_entry_cookie().to_le_bytes());
+            header[..8].copy_from_slice(&(index as u64).to_le_bytes());
             header[8..16].copy_from_slice(&ino.to_le_bytes());
             header[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
             header[20] = Filetype::from(entry.file_type()) as u8;
@@ -162,6 +175,23 @@ mod tests {
     }
 
     #[test]
+    fn cookies_count_entries() {
+        let mut guest = Guest::new();
+        for i in 0..10 {
+            std::fs::write(guest.host(&format!("file.{i}")), "").unwrap();
+        }
+        let mut cookies: Vec<_> = list(&mut guest, 3, 4096, 0).values().map(|entry| entry.0).collect();
+        cookies.sort_unstable();
+        assert_eq!(cookies, (1..=12).collect::<Vec<_>>());
+        // Going back and forth, on this descriptor or on one that has not given them out.
+        let other = guest.open(".", Rights::FD_READDIR);
+        for (cookie, left) in [(5, 7), (11, 1), (2, 10), (12, 0), (13, 0), (u64::MAX, 0), (3, 9)] {
+            assert_eq!(list(&mut guest, 3, 4096, cookie).len(), left);
+            assert_eq!(list(&mut guest, other, 4096, cookie), list(&mut guest, 3, 4096, cookie));
+        }
+    }
+
+    #[test]
     fn a_buffer_too_small_for_one_entry_is_filled_with_its_start() {
         let mut guest = Guest::new();
         for size in [0, 1, 23, 24] {
@@ -179,7 +209,6 @@ mod tests {
         assert_eq!(guest.call(|c, m| c.fd_readdir(m, 99, 0, 64, 0, 0)), Err(Errno::Badf));
         assert_eq!(guest.call(|c, m| c.fd_readdir(m, 3, 0, u32::MAX, 0, 0)), Err(Errno::Fault));
         assert_eq!(guest.call(|c, m| c.fd_readdir(m, 3, 0, 64, 0, end - 3)), Err(Errno::Fault));
-        assert_eq!(guest.call(|c, m| c.fd_readdir(m, 3, 0, 64, u64::MAX, 0)), Err(Errno::Inval));
         guest.ctx.fd_fdstat_set_rights(3, 0, 0).unwrap();
         assert_eq!(guest.call(|c, m| c.fd_readdir(m, 3, 0, 64, 0, 0)), Err(Errno::Notcapable));
     }

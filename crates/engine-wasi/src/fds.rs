@@ -11,7 +11,7 @@ use crate::types::{Fdflags, Filestat, Filetype, Rights, timestamp};
 use cap_std::fs::Dir;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::io::{Read, Write};
 
 /// An open descriptor.
@@ -79,11 +79,13 @@ pub(crate) struct Directory {
     pub preopen: Option<Box<str>>,
     /// A descriptor that can list, sync and touch the directory; `dir` itself may be an `O_PATH` one.
     opened: OnceCell<OwnedFd>,
+    /// The host's position after each entry that `fd_readdir` has passed.
+    pub positions: RefCell<Vec<u64>>,
 }
 
 impl Directory {
     pub(crate) fn new(dir: Dir, perms: Perms, preopen: Option<Box<str>>) -> Directory {
-        Directory { dir, perms, preopen, opened: OnceCell::new() }
+        Directory { dir, perms, preopen, opened: OnceCell::new(), positions: RefCell::default() }
     }
 
     /// The directory opened for reading.
