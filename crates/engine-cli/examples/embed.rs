@@ -23,14 +23,18 @@ fn main() -> Result<()> {
     let module = Module::new(&engine, wat::parse_str(GUEST)?)?;
 
     let mut linker = Linker::new(&engine);
-    linker.func_wrap("host", "log", |mut caller: Caller<'_, Host>, address: u32, length: u32| -> Result<()> {
-        let memory = caller.get_export("memory").and_then(|export| export.into_memory());
-        let memory = memory.ok_or_else(|| engine_instance::Error::msg("the guest exports no memory"))?;
-        let mut text = vec![0; length as usize];
-        memory.read(&caller, address as usize, &mut text)?;
-        caller.data_mut().lines.push(String::from_utf8_lossy(&text).into_owned());
-        Ok(())
-    })?;
+    linker.func_wrap(
+        "host",
+        "log",
+        |mut caller: Caller<'_, Host>, address: u32, length: u32| -> Result<()> {
+            let memory = caller.get_export("memory").and_then(|export| export.into_memory());
+            let memory = memory.ok_or_else(|| engine_instance::Error::msg("the guest exports no memory"))?;
+            let mut text = vec![0; length as usize];
+            memory.read(&caller, address as usize, &mut text)?;
+            caller.data_mut().lines.push(String::from_utf8_lossy(&text).into_owned());
+            Ok(())
+        },
+    )?;
 
     let mut store = Store::new(&engine, Host::default());
     let instance = linker.instantiate(&mut store, &module)?;

@@ -36,7 +36,11 @@ impl Drop for Folder {
 
 fn output(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
-    (status.code(), String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned())
+    (
+        status.code(),
+        String::from_utf8_lossy(&stdout).into_owned(),
+        String::from_utf8_lossy(&stderr).into_owned(),
+    )
 }
 
 /// Runs a text module with arguments before and after the file's name.
@@ -270,7 +274,9 @@ fn memory_is_limited() {
     let wat = r#"(module
         (memory 1)
         (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
-    let grow = |limit: &str, pages: &str| run_wat("limit", wat, &["--max-memory", limit, "--invoke", "grow"], &[pages]).1;
+    let grow = |limit: &str, pages: &str| {
+        run_wat("limit", wat, &["--max-memory", limit, "--invoke", "grow"], &[pages]).1
+    };
     assert_eq!(grow("256k", "3"), "1\n");
     assert_eq!(grow("256k", "4"), "-1\n");
     assert_eq!(grow("300k", "4"), "-1\n");
@@ -295,7 +301,8 @@ fn the_stack_is_as_large_as_asked_for() {
             (if (result i32) (local.get 0)
                 (then (i32.add (i32.const 1) (call $depth (i32.sub (local.get 0) (i32.const 1)))))
                 (else (i32.const 0)))))"#;
-    let depth = |stack: &str, n: &str| run_wat("stack", wat, &["--max-stack", stack, "--invoke", "depth"], &[n]);
+    let depth =
+        |stack: &str, n: &str| run_wat("stack", wat, &["--max-stack", stack, "--invoke", "depth"], &[n]);
     assert_eq!(depth("64k", "100").1, "100\n");
     assert_eq!(depth("64k", "1000000").0, Some(134));
     let (code, stdout, stderr) = depth("256M", "1000000");
@@ -420,7 +427,8 @@ fn settings_and_version() {
 
 #[test]
 fn wrong_options_are_refused() {
-    for args in [&["run"][..], &["run", "--timeout", "5", "x"], &["run", "--max-memory", "x", "x"], &["fly"]] {
+    for args in [&["run"][..], &["run", "--timeout", "5", "x"], &["run", "--max-memory", "x", "x"], &["fly"]]
+    {
         let (code, _, stderr) = output(engine().args(args));
         assert_eq!(code, Some(2), "{args:?}: {stderr}");
     }

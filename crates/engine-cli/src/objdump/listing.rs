@@ -32,8 +32,9 @@ impl Operators {
         let lines = config.name_unnamed(false).offsets_and_lines(bytes, &mut text).map_err(Error::msg)?;
         let operators = lines
             .filter_map(|(offset, line)| Some((offset?, line.trim())))
-            .filter(|(_, line)| !line.is_empty() && !line.starts_with('('))
-            .map(|(offset, line)| (offset, Box::from(line.trim_end_matches(')'))));
+            .filter(|(_, line)| !line.starts_with(['(', ')']))
+            // The printer numbers unnamed labels in comments.
+            .map(|(offset, line)| (offset, Box::from(line.split(" ;;").next().unwrap_or(line))));
         Ok(Operators(operators.collect()))
     }
     fn at(&self, offset: u64) -> Option<&str> {
@@ -102,12 +103,11 @@ impl Listing {
                 sites.next_if(|site| site.offset < end || site.offset == end && site.trap().is_none())
             {
                 trap = trap.or(site.trap());
-                operator = operators.at(body + u64::from(site.wasm_offset()));
-            }
-            if operator.is_some() && operator == last_operator {
-                operator = None;
-            } else if operator.is_some() {
-                last_operator = operator;
+                // An operator is shown once, however many of its instructions have sites.
+                if last_operator != Some(site.wasm_offset()) {
+                    last_operator = Some(site.wasm_offset());
+                    operator = operators.at(body + u64::from(site.wasm_offset()));
+                }
             }
             let text = match instruction.target {
                 Some(target) => {

@@ -5,6 +5,7 @@
 
 mod aarch64;
 mod listing;
+mod tables;
 mod x64;
 
 use crate::input;

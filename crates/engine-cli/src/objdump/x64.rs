@@ -1,9 +1,10 @@
 //! x86-64 instructions as text, in Intel's syntax.
 
 use super::listing::{Instruction, TARGET};
+use super::tables;
 use iced_x86::{
-    Decoder, DecoderOptions, Formatter as _, Instruction as Decoded, IntelFormatter, OpKind, SymbolResolver,
-    SymbolResult,
+    Decoder, DecoderOptions, FlowControl, Formatter as _, Instruction as Decoded, IntelFormatter, OpKind,
+    SymbolResolver, SymbolResult,
 };
 
 /// Writes [`TARGET`] wherever an instruction has a code address.
@@ -58,6 +59,18 @@ pub(super) fn disassemble(code: &[u8]) -> Vec<Instruction> {
             target: target(&decoded),
             text,
         });
+        // A branch table follows the jump that goes through it, and its address was taken before.
+        let next = decoded.next_ip() as u32;
+        let recent = instructions.iter().rev().take(8);
+        if decoded.flow_control() == FlowControl::IndirectBranch
+            && recent.into_iter().any(|instruction| instruction.target == Some(next))
+        {
+            instructions.extend(tables::entries(code, next, &instructions));
+            let end = instructions.last().map_or(next, |last| last.offset + last.length);
+            decoder.set_ip(end.into());
+            // The end is inside of the code.
+            let _ = decoder.set_position(end as usize);
+        }
     }
     instructions
 }
