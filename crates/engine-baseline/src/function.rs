@@ -16,22 +16,27 @@ use wasmparser::{BinaryReader, BinaryReaderError, FuncValidator, FunctionBody, V
 const LEAF_LOCALS: usize = 64;
 const LEAF_BYTES: usize = 4096;
 
-/// Bodies above this size may need branches beyond the shortest forms' reach.
+/// Bodies above this size are likely to need branches beyond the shortest forms' reach, so these are not tried. (A smaller
+/// body may need them too: one call can return a thousand results.)
 const FAR_BODY: usize = 64 << 10;
 
 impl<'a, M: Masm> Generator<'a, M> {
-    /// Validates and compiles a function into the batch.
+    /// Validates and compiles a function into the batch. `false`: without `far` branches, one did not reach; the batch is
+    /// as before.
     pub fn compile(
         &mut self,
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
+        far: bool,
         validator: &mut FuncValidator<ValidatorResources>,
-    ) -> Result<(), CompileError> {
+    ) -> Result<bool, CompileError> {
         let module = &*self.env.module;
         self.func = module.func_index(func);
         self.masm.emitter().begin_function();
         let offset = module.bodies[func.index()].start as u64;
         let body = decoded.body(func);
+        let far = far || body.len() > FAR_BODY;
+        self.masm.set_far_branches(far);
         let result = self.compile_body(body, offset, validator);
         if let Err(error) = result {
             self.masm.emitter().abandon_function();
@@ -45,13 +50,16 @@ impl<'a, M: Masm> Generator<'a, M> {
             None => {
                 let frame_size = self.frame_size();
                 let func = self.func;
-                let function = self.masm.emitter().end_function(func, Tier::Baseline, frame_size);
-                function.is_none().then_some("its code is too large for the CPU's branches")
+                match self.masm.emitter().end_function(func, Tier::Baseline, frame_size) {
+                    Some(_) => None,
+                    None if !far => return Ok(false),
+                    None => Some("its code is too large for the CPU's branches"),
+                }
             }
         };
         match refused {
             Some(reason) => Err(CompileError::Refused { func: self.func, reason, offset }),
-            None => Ok(()),
+            None => Ok(true),
         }
     }
 
@@ -87,7 +95,6 @@ impl<'a, M: Masm> Generator<'a, M> {
         let rounding_calls = !crate::numeric::has_rounding(&self.masm);
         self.lookahead.scan(operators, num_params, self.locals.len(), rounding_calls);
         self.reset(operators);
-        self.masm.set_far_branches(body.len() > FAR_BODY);
         self.uses_memory = self.lookahead.uses_memory && !env.module.memories.is_empty();
         let layout = &env.calls[env.module.functions[self.func.index()].index()];
         self.assign_homes(layout);

@@ -89,10 +89,24 @@ impl<'a> BaselineCompiler<'a> {
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
     ) -> Result<(), CompileError> {
+        if !self.attempt(decoded, func, false)? {
+            let reached = self.attempt(decoded, func, true)?;
+            debug_assert!(reached, "far branches reach, or the function is refused");
+        }
+        Ok(())
+    }
+
+    /// Compiles with near branches, or far ones. `false` if a near one did not reach.
+    fn attempt(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        far: bool,
+    ) -> Result<bool, CompileError> {
         let allocations = core::mem::take(&mut self.allocations);
         let mut validator = decoded.func_to_validate(func).into_validator(allocations);
         let result =
-            each!(&mut self.generator, generator => generator.compile(decoded, func, &mut validator));
+            each!(&mut self.generator, generator => generator.compile(decoded, func, far, &mut validator));
         self.allocations = validator.into_allocations();
         result
     }

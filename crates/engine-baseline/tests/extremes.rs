@@ -168,6 +168,17 @@ fn a_thousand_parameters_and_results() {
 }
 
 #[test]
+fn a_small_body_of_much_code() {
+    // Each call moves a thousand results: 2 MB of code between a branch and its target.
+    let mut body = vec![I::Block(BlockType::Empty), I::LocalGet(0), I::BrIf(0)];
+    for _ in 0..300 {
+        body.extend([I::Block(BlockType::Empty), I::LocalGet(0), I::Call(0), I::Br(0), I::End]);
+    }
+    body.extend([I::End, I::Unreachable]);
+    compile(&module(&[ValType::I32], &[ValType::I64; 1000], &function(&[], body)), 8 << 20);
+}
+
+#[test]
 fn an_invalid_body_leaves_the_batch_as_it_was() {
     let wasm =
         wat::parse_str("(module (func (result i32) i32.const 1) (func (result i32)))").expect("parses");
