@@ -5,19 +5,15 @@
 pub struct Rng(u64);
 
 impl Rng {
-    /// Independent streams for different `(seed, stream)` pairs.
+    /// Independent streams for different `(seed, stream)` pairs: the generator only counts, so neighbouring streams must
+    /// begin far apart.
     pub fn new(seed: u64, stream: u64) -> Rng {
-        let mut rng = Rng(seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        rng.next();
-        rng
+        Rng(mix(mix(seed.wrapping_add(STEP)) ^ stream))
     }
     /// The next 64 bits.
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0 = self.0.wrapping_add(STEP);
+        mix(self.0)
     }
     /// A number below `bound`, which must not be 0.
     pub fn below(&mut self, bound: usize) -> usize {
@@ -31,5 +27,28 @@ impl Rng {
         }
         bytes.truncate(length);
         bytes
+    }
+}
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rng;
+    use std::collections::HashSet;
+
+    #[test]
+    fn neighbouring_streams_share_nothing() {
+        let mut seen = HashSet::new();
+        for stream in 0..100 {
+            let mut rng = Rng::new(1, stream);
+            assert!((0..100).all(|_| seen.insert(rng.next())), "stream {stream}");
+        }
     }
 }

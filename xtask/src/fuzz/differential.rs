@@ -8,6 +8,7 @@ use engine_instance::{
     Config, Engine, Extern, ExternRef, Instance, Linker, Module, Store, Trap, TrapCode, Val, ValType,
 };
 use wasmi::TrapCode as Theirs;
+use wasmi::errors::{ErrorKind, InstantiationError};
 
 /// Calls of each exported function.
 const CALLS: usize = 3;
@@ -184,6 +185,8 @@ fn same(what: &str, ours: &Outcome, theirs: &Outcome) -> Result<(), Stop> {
 fn our_trap(error: &engine_instance::Error) -> Result<Outcome, Stop> {
     match error.downcast_ref::<Trap>().map(Trap::code) {
         Some(TrapCode::StackOverflow) => Err(Stop::StackOverflow),
+        // They do not tell a call through a missing table element from other accesses outside of a table.
+        Some(TrapCode::UndefinedElement) => Ok(Outcome::Trap(TrapCode::TableOutOfBounds.message())),
         Some(code) => Ok(Outcome::Trap(code.message())),
         None => Err(format!("an error that is no trap: {error:#}").into()),
     }
@@ -200,6 +203,14 @@ fn their_trap(error: &wasmi::Error) -> Result<Outcome, Stop> {
         Some(Theirs::IntegerOverflow) => TrapCode::IntegerOverflow,
         Some(Theirs::BadConversionToInteger) => TrapCode::BadConversionToInteger,
         Some(Theirs::BadSignature) => TrapCode::BadSignature,
+        // An active segment outside of its table is an error of its own there.
+        None if matches!(
+            error.kind(),
+            ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. })
+        ) =>
+        {
+            TrapCode::TableOutOfBounds
+        }
         _ => return Err(format!("wasmi stops without a trap: {error}").into()),
     };
     Ok(Outcome::Trap(code.message()))

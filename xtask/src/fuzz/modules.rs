@@ -17,6 +17,7 @@ pub fn any(rng: &mut Rng) -> Vec<u8> {
         config.max_instructions = [20, 200, 2000][rng.below(3)];
         config.generate_custom_sections = true;
         config.allow_invalid_funcs = rng.below(8) == 0;
+        populate(rng, &mut config);
         config
     };
     generate(rng, config, None)
@@ -31,16 +32,32 @@ pub fn deterministic(rng: &mut Rng) -> Vec<u8> {
         config.max_imports = 0;
         config.max_memories = 1;
         config.max_tables = 1 + rng.below(4);
-        config.min_funcs = 1;
         config.max_funcs = 12;
         config.max_instructions = [50, 300, 1500][rng.below(3)];
         config.memory_max_size_required = true;
         config.max_memory32_bytes = 16 << 16;
         config.table_max_size_required = true;
         config.max_table_elements = 500;
+        populate(rng, &mut config);
         config
     };
     generate(rng, config, Some(1000))
+}
+
+/// Asks for something of everything: left alone, the generator stops early, and most modules are next to empty.
+fn populate(rng: &mut Rng, config: &mut Config) {
+    config.min_types = 1 + rng.below(6);
+    config.min_funcs = 1 + rng.below(8);
+    config.min_globals = rng.below(6);
+    config.min_tables = rng.below(2) as u32;
+    config.min_memories = u32::from(rng.below(8) > 0);
+    config.min_exports = rng.below(4);
+    if config.min_memories > 0 {
+        config.min_data_segments = rng.below(3);
+    }
+    if config.min_tables > 0 {
+        config.min_element_segments = rng.below(4);
+    }
 }
 
 /// Only what the engine can run.
@@ -64,7 +81,7 @@ fn in_scope() -> Config {
 fn generate(rng: &mut Rng, mut config: impl FnMut(&mut Rng) -> Config, fuel: Option<u32>) -> Vec<u8> {
     for _ in 0..DRAWS {
         let config = config(rng);
-        let length = 256 << rng.below(6);
+        let length = 512 << rng.below(6);
         let bytes = rng.bytes(length);
         let Ok(mut module) = Module::new(config, &mut Unstructured::new(&bytes)) else { continue };
         if let Some(fuel) = fuel
