@@ -2,7 +2,8 @@
 
 use super::{Options, Verdict, spectest, values};
 use engine_instance::{
-    DecodeError, Engine, Error, Extern, Instance, LinkError, Linker, Module, Result, Store, Trap, Val,
+    DecodeError, Engine, Error, Extern, Features, Instance, LinkError, Linker, Module, Result, Store, Trap,
+    Val,
 };
 use std::collections::HashMap;
 use wast::core::WastArgCore;
@@ -59,6 +60,7 @@ pub(super) struct Script {
     engine: Engine,
     store: Store<()>,
     linker: Linker<()>,
+    features: Features,
     leave_out: bool,
     /// The last instance, which commands without a name mean.
     current: Option<Slot<Instance>>,
@@ -105,6 +107,7 @@ impl Script {
             engine,
             store,
             linker,
+            features: options.features,
             leave_out: options.leave_out,
             current: None,
             instances: HashMap::new(),
@@ -200,9 +203,17 @@ impl Script {
         }
     }
 
+    /// The proposal that a module was refused for lack of.
+    fn missing_proposal(&self, error: &Error) -> Option<&'static str> {
+        let name = error.downcast_ref::<DecodeError>()?.missing_feature?;
+        // The parser also names a proposal when what it allows is used wrongly.
+        let enabled = Features::from_name(name).is_some_and(|proposal| self.features.contains(proposal));
+        (!enabled).then_some(name)
+    }
+
     /// Turns an error from loading a module into the reason to stop.
     fn stop(&self, error: &Error) -> Stop {
-        match missing_proposal(error) {
+        match self.missing_proposal(error) {
             Some(proposal) => self.without(proposal),
             None => Stop::Failed(format!("{error:#}")),
         }
@@ -340,7 +351,7 @@ impl Script {
             }
             // With all of the script's own proposals the module is refused for what is missing, which says nothing of
             // the defect that the script is after.
-            Err(error) => match missing_proposal(&error) {
+            Err(error) => match self.missing_proposal(&error) {
                 Some(proposal) if self.leave_out => Err(self.without(proposal)),
                 _ => Ok(()),
             },
@@ -356,10 +367,6 @@ impl Script {
             Err(error) => fail(format!("{error:#}, expected \"{message}\"")),
         }
     }
-}
-
-fn missing_proposal(error: &Error) -> Option<&'static str> {
-    error.downcast_ref::<DecodeError>()?.missing_feature
 }
 
 /// The modules of a quoted text, encoded; `None` if it does not parse.
