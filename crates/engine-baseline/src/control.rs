@@ -148,6 +148,17 @@ impl<'a, M: Masm> Generator<'a, M> {
         });
     }
 
+    /// Kind of the innermost open block, in wasmparser's terms.
+    #[inline]
+    pub fn frame_kind(&self) -> Option<wasmparser::FrameKind> {
+        self.control.last().map(|control| match control.kind {
+            Kind::Function | Kind::Block => wasmparser::FrameKind::Block,
+            Kind::Loop => wasmparser::FrameKind::Loop,
+            Kind::If(..) => wasmparser::FrameKind::If,
+            Kind::Else => wasmparser::FrameKind::Else,
+        })
+    }
+
     /// Opens the function's own block.
     pub fn enter_function(&mut self, results: Kinds<'a>) {
         self.push_control(Kind::Function, Kinds::One(None), results);

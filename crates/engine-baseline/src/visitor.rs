@@ -19,9 +19,10 @@ pub(crate) struct Both<'v, 'g, 'a, M> {
     pub offset: u64,
 }
 
-impl<M> FrameStack for Both<'_, '_, '_, M> {
+impl<M: Masm> FrameStack for Both<'_, '_, '_, M> {
     fn current_frame(&self) -> Option<FrameKind> {
-        self.validator.get_control_frame(0).map(|frame| frame.kind)
+        // The generator opens and closes blocks where the validator does.
+        self.generator.frame_kind()
     }
 }
 
