@@ -6,6 +6,7 @@
 mod decode;
 mod differential;
 mod modules;
+mod structured;
 
 use crate::tally::Tally;
 use anyhow::{Context as _, Result};
@@ -31,9 +32,13 @@ pub enum Command {
     Decode(Args),
     /// Valid modules: the same results and traps as `wasmi`
     Differential(Args),
+    /// Programs made for the baseline compiler: the same results and traps as `wasmi`, in all configurations
+    Structured(Args),
+    /// Makes a case that `structured` failed as small as it can be
+    Reduce(structured::reduce::Args),
 }
 
-/// Arguments of both.
+/// Arguments of each kind of run.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Args {
     /// How many cases
@@ -71,6 +76,8 @@ pub fn main(command: &Command, json: bool) -> Result<Tally> {
     match command {
         Command::Decode(args) => drive(&decode::Decode::new()?, args, json),
         Command::Differential(args) => drive(&differential::Differential::new()?, args, json),
+        Command::Structured(args) => drive(&structured::Structured::new()?, args, json),
+        Command::Reduce(args) => structured::reduce::main(args).map(|failed| Tally::one(!failed)),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::operators;
 use super::program::value_type;
-use wasm_encoder::{Instruction as I, MemArg, ValType};
+use wasm_encoder::{Instruction as I, MemArg, MemArgTarget, ValType};
 
 impl Body<'_> {
     /// Pushes values of these types, several at once where a call or block yields them.
@@ -128,17 +128,18 @@ impl Body<'_> {
             5e-324,
         ];
         let odd = self.choices.chance(1, 4);
+        let (bits, edge, float) = match ty {
+            _ if odd => (self.choices.bits(), 0, 0.0),
+            ValType::I32 | ValType::I64 => (0, *self.choices.pick(&EDGES), 0.0),
+            _ => (0, 0, *self.choices.pick(&FLOATS)),
+        };
         self.emit(match ty {
-            ValType::I32 => {
-                I::I32Const(if odd { self.choices.bits() } else { *self.choices.pick(&EDGES) } as i32)
-            }
-            ValType::I64 => {
-                I::I64Const(if odd { self.choices.bits() } else { *self.choices.pick(&EDGES) } as i64)
-            }
-            ValType::F32 if odd => I::F32Const(f32::from_bits(self.choices.bits() as u32).into()),
-            ValType::F32 => I::F32Const((*self.choices.pick(&FLOATS) as f32).into()),
-            _ if odd => I::F64Const(f64::from_bits(self.choices.bits()).into()),
-            _ => I::F64Const((*self.choices.pick(&FLOATS)).into()),
+            ValType::I32 => I::I32Const((bits | edge) as i32),
+            ValType::I64 => I::I64Const((bits | edge) as i64),
+            ValType::F32 if odd => I::F32Const(f32::from_bits(bits as u32).into()),
+            ValType::F32 => I::F32Const((float as f32).into()),
+            _ if odd => I::F64Const(f64::from_bits(bits).into()),
+            _ => I::F64Const(float.into()),
         });
     }
 
@@ -201,7 +202,8 @@ impl Body<'_> {
             let (operator, from) = self.choices.pick(operators::trapping_conversions(ty)).clone();
             self.expression(from);
             // Most floats do not fit; small ones do.
-            let small = if from == ValType::F32 { I::F32Const(0.25.into()) } else { I::F64Const(0.25.into()) };
+            let small =
+                if from == ValType::F32 { I::F32Const(0.25.into()) } else { I::F64Const(0.25.into()) };
             let least = if from == ValType::F32 { I::F32Min } else { I::F64Min };
             self.emit(if from == ValType::F32 { I::F32Abs } else { I::F64Abs });
             self.emit(small);
@@ -239,12 +241,17 @@ impl Body<'_> {
         self.expression(ty);
         self.expression(ty);
         self.condition();
-        self.emit(if self.choices.chance(1, 4) { I::TypedSelect(ty) } else { I::Select });
+        let typed = self.choices.chance(1, 4);
+        self.emit(if typed { I::TypedSelect(ty) } else { I::Select });
     }
 
     fn shift(&mut self, ty: ValType) {
         self.expression(ty);
-        if self.choices.below(2) == 0 { self.constant(ty) } else { self.expression(ty) }
+        if self.choices.below(2) == 0 {
+            self.constant(ty)
+        } else {
+            self.expression(ty)
+        }
         let operator = self.choices.pick(operators::shifts(ty)).clone();
         self.emit(operator);
     }
@@ -305,7 +312,7 @@ impl Body<'_> {
                 offset = *self.choices.pick(&[0, 0xfff8, 0x7fff_fff0, 0xffff_ffff, 0x1_0000]);
             }
         }
-        MemArg { offset, align, memory_index: 0 }
+        MemArg { offset, align, target: MemArgTarget::Memory(0), ordering: None }
     }
 
     fn load(&mut self, ty: ValType) {
@@ -344,7 +351,11 @@ impl Body<'_> {
             _ => {
                 let ty = value_type(self.choices);
                 self.expression(ty);
-                if self.choices.chance(1, 3) { self.constant(ty) } else { self.expression(ty) }
+                if self.choices.chance(1, 3) {
+                    self.constant(ty)
+                } else {
+                    self.expression(ty)
+                }
                 let operator = self.choices.pick(operators::comparisons(ty)).clone();
                 self.emit(operator);
             }

@@ -8,12 +8,12 @@ type Ops = &'static [I<'static>];
 /// Binary operators that never trap; `copysign` is not among them, as it reveals the sign of a NaN.
 pub fn binary(ty: ValType) -> Ops {
     match ty {
-        ValType::I32 => &[
-            I32Add, I32Sub, I32Mul, I32And, I32Or, I32Xor, I32Shl, I32ShrS, I32ShrU, I32Rotl, I32Rotr,
-        ],
-        ValType::I64 => &[
-            I64Add, I64Sub, I64Mul, I64And, I64Or, I64Xor, I64Shl, I64ShrS, I64ShrU, I64Rotl, I64Rotr,
-        ],
+        ValType::I32 => {
+            &[I32Add, I32Sub, I32Mul, I32And, I32Or, I32Xor, I32Shl, I32ShrS, I32ShrU, I32Rotl, I32Rotr]
+        }
+        ValType::I64 => {
+            &[I64Add, I64Sub, I64Mul, I64And, I64Or, I64Xor, I64Shl, I64ShrS, I64ShrU, I64Rotl, I64Rotr]
+        }
         ValType::F32 => &[F32Add, F32Sub, F32Mul, F32Div, F32Min, F32Max],
         _ => &[F64Add, F64Sub, F64Mul, F64Div, F64Min, F64Max],
     }
@@ -90,9 +90,7 @@ pub fn conversions(to: ValType) -> &'static [(I<'static>, ValType)] {
 pub fn trapping_conversions(to: ValType) -> &'static [(I<'static>, ValType)] {
     use ValType::{F32, F64};
     match to {
-        ValType::I32 => {
-            &[(I32TruncF32S, F32), (I32TruncF32U, F32), (I32TruncF64S, F64), (I32TruncF64U, F64)]
-        }
+        ValType::I32 => &[(I32TruncF32S, F32), (I32TruncF32U, F32), (I32TruncF64S, F64), (I32TruncF64U, F64)],
         _ => &[(I64TruncF32S, F32), (I64TruncF32U, F32), (I64TruncF64S, F64), (I64TruncF64U, F64)],
     }
 }

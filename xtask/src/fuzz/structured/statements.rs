@@ -159,7 +159,11 @@ impl Body<'_> {
             body.emit(I::I32And);
         };
         address(self);
-        if fill { self.expression(ValType::I32) } else { address(self) }
+        if fill {
+            self.expression(ValType::I32)
+        } else {
+            address(self)
+        }
         if self.choices.chance(1, 16) {
             self.expression(ValType::I32);
         } else {
