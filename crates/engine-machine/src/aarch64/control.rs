@@ -31,6 +31,10 @@ impl ControlAsm for Aarch64 {
         // Entries are relative to their own ends: target = &entry + 4 + entry. The load steps over the entry.
         let table = self.emitter.new_label();
         self.label_address(X16, table);
+        if self.spectre {
+            // The index has just been masked.
+            a64!(self ; csdb);
+        }
         a64!(self
             ; add x16, x16, X(index), lsl 2
             ; ldrsw x17, [x16], 4

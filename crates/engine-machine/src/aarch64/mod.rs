@@ -60,6 +60,8 @@ pub struct Aarch64 {
     pub(crate) emitter: Emitter,
     /// Conditional branches to labels that are not bound yet go over an unconditional branch.
     far_branches: bool,
+    /// Indices that were masked by a select are not used before the select is known.
+    spectre: bool,
 }
 
 impl Masm for Aarch64 {
@@ -122,8 +124,8 @@ impl Masm for Aarch64 {
     ];
     const DIVISION: Option<DivisionRegs> = None;
 
-    fn new(_flags: &CodeFlags) -> Aarch64 {
-        Aarch64 { emitter: Emitter::new(), far_branches: false }
+    fn new(flags: &CodeFlags) -> Aarch64 {
+        Aarch64 { emitter: Emitter::new(), far_branches: false, spectre: flags.spectre }
     }
     #[inline(always)]
     fn emitter(&mut self) -> &mut Emitter {

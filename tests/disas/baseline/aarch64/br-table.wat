@@ -24,6 +24,7 @@
 ;;   mov w2, #0x0
 ;;   csel w1, w2, w1, hs
 ;;   adr x16, L1
+;;   csdb
 ;;   add x16, x16, x1, lsl #2
 ;;   ldrsw x17, [x16], #0x4
 ;;   add x16, x16, x17

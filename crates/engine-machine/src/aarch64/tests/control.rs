@@ -210,12 +210,13 @@ fn jump_tables_hold_distances_from_their_entries_ends() {
         asm.mov_imm(Size::S32, x(8), 0);
     })
     .unwrap();
-    let (instructions, table) = code.bytes.split_at(20);
+    let (instructions, table) = code.bytes.split_at(24);
     let text: Vec<_> = super::decode(instructions).iter().map(ToString::to_string).collect();
     same(
         &text,
         "
-        adr x16, $+0x14
+        adr x16, $+0x18
+        csdb
         add x16, x16, x8, lsl #2
         ldrsw x17, [x16], #0x4
         add x16, x16, x17
@@ -223,5 +224,5 @@ fn jump_tables_hold_distances_from_their_entries_ends() {
     );
     let entries: Vec<i32> =
         table.chunks(4).take(3).map(|entry| i32::from_le_bytes(entry.try_into().unwrap())).collect();
-    assert_eq!(entries, [-24, 4, -32]);
+    assert_eq!(entries, [-28, 4, -36]);
 }

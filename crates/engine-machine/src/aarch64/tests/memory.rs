@@ -160,7 +160,7 @@ fn tables() {
         })
         .unwrap();
         let text = code.text();
-        assert_eq!(code.traps(), [(4 * (text.len() - 1) as u32, TrapCode::TableOutOfBounds)]);
+        assert_eq!(code.traps(), [(4 * (text.len() - 1) as u32, TrapCode::UndefinedElement)]);
         text
     };
     same(
