@@ -345,3 +345,93 @@ impl Lookahead {
 fn weight_at(depth: u32) -> u32 {
     1 << (3 * depth.min(6))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scans the only function of a module in the text format, which has no declared locals before `params`.
+    fn scan(params: usize, locals: usize, body: &str) -> Lookahead {
+        let names: String = (0..locals - params).map(|_| "(local i32)").collect();
+        let types: String = (0..params).map(|_| "(param i32)").collect();
+        let wasm =
+            wat::parse_str(format!("(module (memory 1) (func $f {types} {names} {body}))")).expect("parses");
+        let mut lookahead = Lookahead::default();
+        for payload in wasmparser::Parser::new(0).parse_all(&wasm) {
+            if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("valid") {
+                let mut operators = body.get_binary_reader_for_operators().expect("valid");
+                let bytes = operators.read_bytes(operators.bytes_remaining()).expect("all of it");
+                lookahead.scan(bytes, params, locals, false);
+            }
+        }
+        assert!(lookahead.complete);
+        lookahead
+    }
+
+    fn zeroed(params: usize, locals: usize, body: &str) -> Vec<usize> {
+        let facts = scan(params, locals, body).locals;
+        (0..locals).filter(|&i| facts[i].read_before_write).collect()
+    }
+
+    #[test]
+    fn reads_behind_writes_need_no_zero() {
+        assert_eq!(zeroed(1, 3, "local.get 0 local.set 1 local.get 1 local.get 2 drop drop"), [2]);
+        // Inside the block that wrote, and in blocks inside that.
+        assert_eq!(zeroed(0, 1, "i32.const 1 local.set 0 loop block local.get 0 br_if 1 end end"), []);
+        // A block may be left before its write.
+        assert_eq!(
+            zeroed(1, 2, "block local.get 0 br_if 0 i32.const 1 local.set 1 end local.get 1 drop"),
+            [1]
+        );
+        // Each arm for itself.
+        let arms = "local.get 0 if i32.const 1 local.set 1 local.get 1 drop else local.get 1 drop end";
+        assert_eq!(zeroed(1, 2, arms), [1]);
+        // The first iteration reads before it writes.
+        assert_eq!(zeroed(0, 1, "loop local.get 0 br_if 0 i32.const 0 local.set 0 end"), [0]);
+        // Written again deeper: the outer write still counts.
+        assert_eq!(
+            zeroed(0, 1, "i32.const 1 local.set 0 block i32.const 2 local.set 0 end local.get 0 drop"),
+            []
+        );
+    }
+
+    #[test]
+    fn loops_know_what_they_use() {
+        let body =
+            "loop local.get 0 drop loop i32.const 1 local.set 1 end end loop call $f end local.get 2 drop";
+        let lookahead = scan(0, 3, body);
+        let facts: Vec<_> = lookahead.loops.iter().map(|l| (l.used, l.assigned, l.calls)).collect();
+        assert_eq!(facts, [(0b11, 0b10, false), (0b10, 0b10, false), (0, 0, true)]);
+        assert!(lookahead.calls && !lookahead.uses_memory);
+        let weights: Vec<_> = lookahead.locals.iter().map(|local| local.weight).collect();
+        assert_eq!(weights, [8, 64, 1]);
+    }
+
+    #[test]
+    fn all_forms_of_operators_are_passed() {
+        let body = "i32.const 300 f32.const 1 drop f64.const 2 drop i32.load offset=1000 drop
+            i32.const 0 i32.const 0 i32.const 0 memory.fill i32.const 0 i32.const 0 i32.const 0 memory.copy
+            memory.size memory.grow drop ref.null func ref.is_null drop i64.const -1 i64.extend8_s drop
+            f32.const 1 i32.trunc_sat_f32_s drop block i32.const 0 br_table 0 0 0 end
+            i32.const 1 i32.const 2 i32.const 3 select drop ref.null extern ref.null extern i32.const 1
+            select (result externref) drop";
+        assert!(scan(0, 1, body).uses_memory);
+    }
+
+    #[test]
+    fn nonsense_ends_the_scan() {
+        let mut lookahead = Lookahead::default();
+        for body in [
+            &[0xff][..],
+            &[0x20, 0x80],
+            &[0x02, 0x40],
+            &[0x0b, 0x0b],
+            &[0x20, 5, 0x0b],
+            &[0x0e, 0xff, 0xff, 0x7f],
+        ] {
+            lookahead.scan(body, 0, 2, false);
+            assert!(!lookahead.complete && lookahead.calls);
+            assert!(lookahead.locals.iter().all(|local| local.read_before_write && local.weight == 0));
+        }
+    }
+}
