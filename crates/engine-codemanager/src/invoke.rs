@@ -117,12 +117,18 @@ pub unsafe fn invoke(
 }
 
 /// Puts the limit back if an interrupt has taken its place, which is thereby spent.
+///
+/// # Safety
+/// The store is alive.
 unsafe fn spend_interrupt(store: *mut StoreContext, limit: usize) {
     // SAFETY: the caller's promise that the store is alive.
     let _ = unsafe { (*store).stack_limit.compare_exchange(usize::MAX, limit, Relaxed, Relaxed) };
 }
 
 /// The trap of an entry that does not take place.
+///
+/// # Safety
+/// The store is alive and used by this thread.
 #[cold]
 unsafe fn refuse(store: *mut StoreContext, code: TrapCode, limit: usize) -> Box<TrapInfo> {
     // SAFETY: the caller's promise that the store is alive and used by this thread.
@@ -135,6 +141,9 @@ unsafe fn refuse(store: *mut StoreContext, code: TrapCode, limit: usize) -> Box<
 }
 
 /// What stopped an activation, which is unlinked already.
+///
+/// # Safety
+/// The activation and its store are alive.
 #[cold]
 unsafe fn stopped(activation: *mut Activation, limit: usize) -> Box<TrapInfo> {
     // SAFETY: the activation is alive, and so is its store; `frame_count` frames are initialised.

@@ -97,6 +97,9 @@ unsafe extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut 
 }
 
 /// Does what would have happened without us.
+///
+/// # Safety
+/// Called by the signal's handler, with the handler's arguments.
 unsafe fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(i) = SIGNALS.iter().position(|&s| s == signal) else { return };
     // SAFETY: written before our handler was installed. The rest is what the kernel would do.

@@ -56,6 +56,9 @@ pub(crate) unsafe fn trap(pc: usize, fp: usize, address: Option<usize>) -> Optio
 }
 
 /// Whether an address lies in one of the reservations of the instance whose frame this is.
+///
+/// # Safety
+/// `fp` is the frame pointer of a frame of module code.
 unsafe fn in_memory_of(fp: usize, address: usize) -> bool {
     // SAFETY: the caller's promise; a vmctx of module code is an instance's and lives as long as the store.
     unsafe {
@@ -69,6 +72,10 @@ unsafe fn in_memory_of(fp: usize, address: usize) -> bool {
     }
 }
 
+/// Reads a word of a frame.
+///
+/// # Safety
+/// The word is readable and aligned.
 unsafe fn read_word(address: usize) -> usize {
     // SAFETY: the caller's promise.
     unsafe { ptr::with_exposed_provenance::<usize>(address).read() }
@@ -103,6 +110,9 @@ struct Recorder {
 
 impl Recorder {
     /// Adds an address; whether there is room for another.
+    ///
+    /// # Safety
+    /// The record is alive, and there was room.
     unsafe fn add(&mut self, pc: usize) -> bool {
         // SAFETY: `count` is below the capacity until this returns false.
         unsafe { (&raw mut (*self.record).frames).cast::<usize>().add(self.count).write(pc) };

@@ -53,6 +53,7 @@ macro_rules! numbers {
                 let $value = self;
                 ValRaw { $field: $to }
             }
+            // SAFETY: the contract is the trait's.
             #[inline]
             unsafe fn from_raw(_store: &StoreOpaque, $raw: ValRaw) -> $ty {
                 // SAFETY: every field of the union is valid for any bits.
@@ -91,6 +92,7 @@ unsafe impl WasmTy for Option<Func> {
     fn into_raw(self, store: &mut StoreOpaque) -> ValRaw {
         ValRaw { externref: Func::to_raw(self, store) }
     }
+    // SAFETY: the contract is the trait's.
     #[inline]
     unsafe fn from_raw(store: &StoreOpaque, raw: ValRaw) -> Option<Func> {
         // SAFETY: by contract.
@@ -109,6 +111,7 @@ unsafe impl WasmTy for Option<ExternRef> {
     fn into_raw(self, store: &mut StoreOpaque) -> ValRaw {
         ValRaw { externref: store.extern_to_raw(self) }
     }
+    // SAFETY: the contract is the trait's.
     #[inline]
     unsafe fn from_raw(store: &StoreOpaque, raw: ValRaw) -> Option<ExternRef> {
         // SAFETY: every field of the union is valid for any bits.
@@ -172,11 +175,13 @@ unsafe impl<A: WasmTy> WasmTyList for A {
     fn check_store(&self, store: &StoreOpaque) -> Result<()> {
         WasmTy::check_store(self, store)
     }
+    // SAFETY: the contract is the trait's.
     #[inline]
     unsafe fn write_raw(self, store: &mut StoreOpaque, to: *mut ValRaw) {
         // SAFETY: by contract.
         unsafe { to.write(self.into_raw(store)) }
     }
+    // SAFETY: the contract is the trait's.
     #[inline]
     unsafe fn read_raw(store: &StoreOpaque, from: *const ValRaw) -> A {
         // SAFETY: by contract.
@@ -226,6 +231,7 @@ macro_rules! tuple {
                 $(WasmTy::check_store($ty, store)?;)*
                 Ok(())
             }
+            // SAFETY: the contract is the trait's.
             #[inline]
             unsafe fn write_raw(self, store: &mut StoreOpaque, mut to: *mut ValRaw) {
                 let ($($ty,)*) = self;
@@ -237,6 +243,7 @@ macro_rules! tuple {
                     }
                 )*
             }
+            // SAFETY: the contract is the trait's.
             #[inline]
             unsafe fn read_raw(store: &StoreOpaque, mut from: *const ValRaw) -> Self {
                 $(
