@@ -2,7 +2,7 @@
 
 use crate::tally::Tally;
 use crate::{aarch64, corpus, fuzz, process, test, tidy, yosys};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 /// Cases of each fuzzer: a tenth of what a release asks for.
 const DECODE_RUNS: u64 = 20_000;
@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 /// `cargo xtask ci`
-pub fn main(args: &Args, json: bool) -> Result<()> {
+pub fn main(args: &Args, json: bool) -> Result<Tally> {
     let fuzz = |command: fn(fuzz::Args) -> fuzz::Command, runs| {
         move || fuzz::main(&command(fuzz::Args { runs, seed: 1, ..Default::default() }), json)
     };
@@ -47,9 +47,7 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
         steps.push(("corpus", &corpus));
         steps.push(("AArch64 under an emulator", &aarch64));
     }
-    let total = test::run(&steps)?;
-    ensure!(total.failed == 0, "ci: {} failed", total.failed);
-    Ok(())
+    test::run(&steps, json)
 }
 
 fn formatting() -> Result<Tally> {

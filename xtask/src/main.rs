@@ -21,6 +21,7 @@ mod yosys;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use tally::Tally;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", arg_required_else_help = true)]
@@ -63,24 +64,25 @@ enum Command {
 
 fn main() -> ExitCode {
     let Cli { command, json } = Cli::parse();
+    let checked = |name: &str, tally: anyhow::Result<Tally>| tally.and_then(|tally| tally.check(name));
     let result = match command {
-        Command::Test(args) => test::main(&args, json).and_then(|tally| tally.check("test")),
-        Command::Spec(args) => spec::main(&args, json).and_then(|tally| tally.check("spec")),
-        Command::Disas(args) => disas::main(&args, json).and_then(|tally| tally.check("disas")),
-        Command::Tidy => tidy::main(json).and_then(|tally| tally.check("tidy")),
-        Command::Ci(args) => ci::main(&args, json),
-        Command::Corpus(args) => corpus::main(&args, json).and_then(|tally| tally.check("corpus")),
-        Command::Programs(args) => programs::main(&args, json).and_then(|tally| tally.check("programs")),
-        Command::Yosys(args) => yosys::main(&args, json).and_then(|tally| tally.check("yosys")),
-        Command::Fuzz(command) => fuzz::main(&command, json).and_then(|tally| tally.check("fuzz")),
-        Command::Aarch64(args) => aarch64::main(&args, json).and_then(|tally| tally.check("aarch64")),
+        // These two have said what failed, and end with their sums.
+        Command::Test(args) => return test::main(&args, json).map_or_else(report, Tally::exit_code),
+        Command::Ci(args) => return ci::main(&args, json).map_or_else(report, Tally::exit_code),
+        Command::Spec(args) => checked("spec", spec::main(&args, json)),
+        Command::Disas(args) => checked("disas", disas::main(&args, json)),
+        Command::Tidy => checked("tidy", tidy::main(json)),
+        Command::Corpus(args) => checked("corpus", corpus::main(&args, json)),
+        Command::Programs(args) => checked("programs", programs::main(&args, json)),
+        Command::Yosys(args) => checked("yosys", yosys::main(&args, json)),
+        Command::Fuzz(command) => checked("fuzz", fuzz::main(&command, json)),
+        Command::Aarch64(args) => checked("aarch64", aarch64::main(&args, json)),
         Command::Bench(command) => bench::main(&command, json),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result.map_or_else(report, |()| ExitCode::SUCCESS)
+}
+
+fn report(error: anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }

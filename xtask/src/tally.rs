@@ -1,6 +1,7 @@
 //! How many cases passed.
 
 use std::ops::AddAssign;
+use std::process::ExitCode;
 
 /// Result of a step: counts of cases. A step without cases of its own counts as one.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -21,6 +22,10 @@ impl Tally {
     /// One case that was not run.
     pub fn skipped_one() -> Tally {
         Tally { skipped: 1, ..Tally::default() }
+    }
+    /// The exit code of a process with these counts.
+    pub fn exit_code(self) -> ExitCode {
+        if self.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
     /// `Err` if anything failed, so that the process does.
     pub fn check(self, what: &str) -> anyhow::Result<()> {

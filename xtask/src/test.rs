@@ -4,6 +4,7 @@ use crate::tally::Tally;
 use crate::{disas, process, programs, spec, table, yosys};
 use anyhow::Result;
 use engine_cli::options::{Cpu, EngineOptions, MemoryMode};
+use serde_json::json;
 use std::time::Instant;
 
 /// Arguments of `cargo xtask test`.
@@ -17,7 +18,7 @@ pub type Step<'a> = (&'a str, &'a dyn Fn() -> Result<Tally>);
 pub fn main(_args: &Args, json: bool) -> Result<Tally> {
     let spec = |engine| move || spec::main(&spec::Args { engine, ..Default::default() }, json);
     let default = EngineOptions::default();
-    run(&[
+    let steps: [Step<'_>; 7] = [
         ("unit, WASI, command and documentation tests", &cargo_test),
         ("golden code", &|| disas::main(&disas::Args::default(), json)),
         ("specification", &spec(default)),
@@ -28,33 +29,44 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
         ),
         ("programs of the run corpus", &|| programs::main(&programs::Args::default(), json)),
         ("yosys", &|| yosys::main(&yosys::Args::default(), json)),
-    ])
+    ];
+    run(&steps, json)
 }
 
-/// Runs steps one after another, all of them whatever fails, and prints a table at the end.
-pub fn run(steps: &[Step<'_>]) -> Result<Tally> {
+/// Runs steps one after another, all of them whatever fails, and prints a table at the end. The last line has the sums.
+pub fn run(steps: &[Step<'_>], json: bool) -> Result<Tally> {
     let mut total = Tally::default();
     let mut rows = Vec::new();
+    let mut lines = Vec::new();
     for (name, step) in steps {
-        println!("== {name}");
+        if !json {
+            println!("== {name}");
+        }
         let start = Instant::now();
         let tally = step().unwrap_or_else(|error| {
             eprintln!("{name}: {error:#}");
             Tally::one(false)
         });
         total += tally;
-        let seconds = start.elapsed().as_secs_f64();
+        let Tally { passed, failed, skipped } = tally;
+        let seconds = start.elapsed().as_secs();
+        lines.push(json!({ "step": name, "passed": passed, "failed": failed, "skipped": skipped, "seconds": seconds }));
         rows.push(vec![
             (*name).to_owned(),
-            tally.passed.to_string(),
-            tally.failed.to_string(),
-            tally.skipped.to_string(),
-            format!("{seconds:.0}"),
+            passed.to_string(),
+            failed.to_string(),
+            skipped.to_string(),
+            seconds.to_string(),
         ]);
     }
-    println!();
-    table::print(&["step", "passed", "failed", "skipped", "seconds"], &rows);
-    println!("{} passed, {} failed", total.passed, total.failed);
+    if json {
+        lines.iter().for_each(|line| println!("{line}"));
+        println!("{}", json!({ "summary": true, "passed": total.passed, "failed": total.failed }));
+    } else {
+        println!();
+        table::print(&["step", "passed", "failed", "skipped", "seconds"], &rows);
+        println!("{} passed, {} failed", total.passed, total.failed);
+    }
     Ok(total)
 }
 

@@ -248,7 +248,7 @@ fn an_endless_guest_is_stopped() {
 #[test]
 fn a_guest_that_waits_in_the_host_is_stopped() {
     // Standard input is a pipe on which nothing ever comes.
-    let mut command = wordcount();
+    let command = wordcount();
     let file = command.get_args().last().unwrap().to_owned();
     let mut child = engine()
         .args(["run", "--timeout", "50ms"])
