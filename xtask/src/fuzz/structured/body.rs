@@ -97,7 +97,14 @@ impl Body<'_> {
     /// Appends an operator.
     pub fn emit(&mut self, instruction: I<'static>) {
         self.budget -= 1;
+        // `wasmi` returns either zero as the least or greatest of both: adding 0 makes it the positive one.
+        let zero = match instruction {
+            I::F32Min | I::F32Max => Some([I::F32Const(0.0.into()), I::F32Add]),
+            I::F64Min | I::F64Max => Some([I::F64Const(0.0.into()), I::F64Add]),
+            _ => None,
+        };
         self.code.push(instruction);
+        self.code.extend(zero.into_iter().flatten());
     }
 
     /// Leaves the function if there is no fuel, and takes some.

@@ -1,4 +1,5 @@
-//! Programs made for what a single-pass compiler is clever about, in all configurations against `wasmi`.
+//! Programs made for what a single-pass compiler is clever about, in all configurations against `wasmi`,
+//! an old one: version 2.0.0 gets one program in 600 of these wrong, and panics on one in 40 where assertions are on.
 //!
 //! Random modules rarely keep a local in a register over a loop, or twenty values on the stack over a call. These programs do
 //! little else: see `program.rs` for what they are made from, `reduce.rs` for how they become small.
@@ -12,11 +13,11 @@ pub mod reduce;
 mod statements;
 
 use super::Fuzzer;
-use super::differential::{Outcome, Stop, Value, from_ours, our_trap, our_value, random_value, their_trap};
+use super::differential::{Outcome, Stop, Value, from_ours, our_trap, our_value, random_value};
 use crate::rng::Rng;
 use anyhow::{Result, anyhow};
 use choices::Choices;
-use engine_instance::{Config, Engine, FuncType, Linker, Module, Store, Val, ValType};
+use engine_instance::{Config, Engine, FuncType, Linker, Module, Store, TrapCode, Val, ValType};
 use engine_machine::{Arch, TargetFeatures};
 
 /// Calls of each exported function.
@@ -24,7 +25,7 @@ const CALLS: usize = 3;
 
 pub struct Structured {
     engines: Vec<(&'static str, Engine)>,
-    theirs: wasmi::Engine,
+    theirs: wasmi_stack::Engine,
 }
 
 impl Structured {
@@ -53,7 +54,7 @@ impl Structured {
         for (name, config) in configs {
             engines.push((name, Engine::new(&config).map_err(|error| anyhow!("{error:#}"))?));
         }
-        Ok(Structured { engines, theirs: wasmi::Engine::default() })
+        Ok(Structured { engines, theirs: wasmi_stack::Engine::default() })
     }
 
     /// Runs a program in all configurations. `Ok(false)`: it ran out of stack.
@@ -74,15 +75,15 @@ impl Structured {
     }
 
     fn theirs(&self, bytes: &[u8], rng: &mut Rng) -> Result<Trace, Stop> {
-        let failed = |error: wasmi::Error| Stop::Different(format!("wasmi: {error}"));
-        let module = wasmi::Module::new(&self.theirs, bytes).map_err(failed)?;
-        let mut store = wasmi::Store::new(&self.theirs, ());
-        let mut linker = wasmi::Linker::new(&self.theirs);
+        let failed = |error: wasmi_stack::Error| Stop::Different(format!("wasmi: {error}"));
+        let module = wasmi_stack::Module::new(&self.theirs, bytes).map_err(failed)?;
+        let mut store = wasmi_stack::Store::new(&self.theirs, ());
+        let mut linker = wasmi_stack::Linker::new(&self.theirs);
         for (i, (params, results)) in program::host_signatures().into_iter().enumerate() {
-            let their_types = |types: &[wasm_encoder::ValType]| -> Vec<wasmi::ValType> {
+            let their_types = |types: &[wasm_encoder::ValType]| -> Vec<wasmi_stack::core::ValueType> {
                 types.iter().map(|ty| their_type(our_type(*ty))).collect()
             };
-            let ty = wasmi::FuncType::new(their_types(&params), their_types(&results));
+            let ty = wasmi_stack::FuncType::new(their_types(&params), their_types(&results));
             let name = format!("h{i}");
             let define = linker.func_new("host", &name, ty, move |_, params, slots| {
                 let params: Vec<Value> = params.iter().map(from_their_number).collect();
@@ -93,7 +94,10 @@ impl Structured {
             });
             define.map_err(|error| Stop::Different(format!("wasmi: {error}")))?;
         }
-        let instance = linker.instantiate_and_start(&mut store, &module).map_err(failed)?;
+        let instance = linker
+            .instantiate(&mut store, &module)
+            .and_then(|instance| Ok(instance.start(&mut store)?))
+            .map_err(failed)?;
         let mut trace = Trace::default();
         for i in 0.. {
             let Some(function) = instance.get_func(&store, &format!("f{i}")) else { break };
@@ -101,8 +105,8 @@ impl Structured {
             for _ in 0..CALLS {
                 let args: Vec<Value> =
                     ty.params().iter().map(|ty| random_value(rng, our_type_of_theirs(*ty))).collect();
-                let params: Vec<wasmi::Val> = args.iter().map(their_number).collect();
-                let mut results = vec![wasmi::Val::I32(0); ty.results().len()];
+                let params: Vec<wasmi_stack::Value> = args.iter().map(their_number).collect();
+                let mut results = vec![wasmi_stack::Value::I32(0); ty.results().len()];
                 let outcome = match function.call(&mut store, &params, &mut results) {
                     Ok(()) => Outcome::Values(
                         results.iter().map(|value| without_nan_bits(from_their_number(value))).collect(),
@@ -248,6 +252,27 @@ fn without_nan_bits(value: Value) -> Value {
     }
 }
 
+fn their_trap(error: &wasmi_stack::Error) -> Result<Outcome, Stop> {
+    use wasmi_stack::core::TrapCode as Theirs;
+    let code = match error {
+        wasmi_stack::Error::Trap(trap) => trap.trap_code(),
+        _ => None,
+    };
+    let code = match code {
+        Some(Theirs::StackOverflow) => return Err(Stop::StackOverflow),
+        Some(Theirs::UnreachableCodeReached) => TrapCode::Unreachable,
+        Some(Theirs::MemoryOutOfBounds) => TrapCode::MemoryOutOfBounds,
+        Some(Theirs::TableOutOfBounds) => TrapCode::TableOutOfBounds,
+        Some(Theirs::IndirectCallToNull) => TrapCode::IndirectCallToNull,
+        Some(Theirs::IntegerDivisionByZero) => TrapCode::IntegerDivisionByZero,
+        Some(Theirs::IntegerOverflow) => TrapCode::IntegerOverflow,
+        Some(Theirs::BadConversionToInteger) => TrapCode::BadConversionToInteger,
+        Some(Theirs::BadSignature) => TrapCode::BadSignature,
+        _ => return Err(format!("wasmi stops without a trap: {error}").into()),
+    };
+    Ok(Outcome::Trap(code.message()))
+}
+
 fn our_type(ty: wasm_encoder::ValType) -> ValType {
     match ty {
         wasm_encoder::ValType::I32 => ValType::I32,
@@ -257,40 +282,40 @@ fn our_type(ty: wasm_encoder::ValType) -> ValType {
     }
 }
 
-fn their_type(ty: ValType) -> wasmi::ValType {
+fn their_type(ty: ValType) -> wasmi_stack::core::ValueType {
     match ty {
-        ValType::I32 => wasmi::ValType::I32,
-        ValType::I64 => wasmi::ValType::I64,
-        ValType::F32 => wasmi::ValType::F32,
-        _ => wasmi::ValType::F64,
+        ValType::I32 => wasmi_stack::core::ValueType::I32,
+        ValType::I64 => wasmi_stack::core::ValueType::I64,
+        ValType::F32 => wasmi_stack::core::ValueType::F32,
+        _ => wasmi_stack::core::ValueType::F64,
     }
 }
 
-fn our_type_of_theirs(ty: wasmi::ValType) -> ValType {
+fn our_type_of_theirs(ty: wasmi_stack::core::ValueType) -> ValType {
     match ty {
-        wasmi::ValType::I32 => ValType::I32,
-        wasmi::ValType::I64 => ValType::I64,
-        wasmi::ValType::F32 => ValType::F32,
+        wasmi_stack::core::ValueType::I32 => ValType::I32,
+        wasmi_stack::core::ValueType::I64 => ValType::I64,
+        wasmi_stack::core::ValueType::F32 => ValType::F32,
         _ => ValType::F64,
     }
 }
 
-fn from_their_number(value: &wasmi::Val) -> Value {
+fn from_their_number(value: &wasmi_stack::Value) -> Value {
     match value {
-        wasmi::Val::I32(value) => Value::I32(*value),
-        wasmi::Val::I64(value) => Value::I64(*value),
-        wasmi::Val::F32(value) => Value::F32(value.to_bits()),
-        wasmi::Val::F64(value) => Value::F64(value.to_bits()),
+        wasmi_stack::Value::I32(value) => Value::I32(*value),
+        wasmi_stack::Value::I64(value) => Value::I64(*value),
+        wasmi_stack::Value::F32(value) => Value::F32(value.to_bits()),
+        wasmi_stack::Value::F64(value) => Value::F64(value.to_bits()),
         _ => unreachable!("only numbers are generated"),
     }
 }
 
-fn their_number(value: &Value) -> wasmi::Val {
+fn their_number(value: &Value) -> wasmi_stack::Value {
     match *value {
-        Value::I32(value) => wasmi::Val::I32(value),
-        Value::I64(value) => wasmi::Val::I64(value),
-        Value::F32(bits) => wasmi::Val::F32(wasmi::F32::from_bits(bits)),
-        Value::F64(bits) => wasmi::Val::F64(wasmi::F64::from_bits(bits)),
+        Value::I32(value) => wasmi_stack::Value::I32(value),
+        Value::I64(value) => wasmi_stack::Value::I64(value),
+        Value::F32(bits) => wasmi_stack::Value::F32(wasmi_stack::core::F32::from_bits(bits)),
+        Value::F64(bits) => wasmi_stack::Value::F64(wasmi_stack::core::F64::from_bits(bits)),
         Value::Func(_) | Value::Host(_) => unreachable!("only numbers are generated"),
     }
 }

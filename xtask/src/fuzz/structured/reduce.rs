@@ -55,7 +55,7 @@ pub fn main(args: &Args) -> Result<bool> {
         let before = tape.clone();
         shrink(&mut tape, &mut fails)?;
         println!("{} decisions", tape.len());
-        if tape == before {
+        if tape.len() == before.len() {
             break;
         }
     }
@@ -91,10 +91,9 @@ fn shrink(tape: &mut Vec<u64>, fails: &mut impl FnMut(&[u64]) -> Result<bool>) -
         length /= 2;
     }
     for at in (0..tape.len()).rev() {
-        if at >= tape.len() {
-            continue;
-        }
-        for smaller in [tape[at] / 2, tape[at].saturating_sub(1)] {
+        // Numbers at or above the bound of their choice are none that were drawn: they stand for their remainder.
+        let smaller = |value: u64| [value % 2, value % 8, value / 2, value.saturating_sub(1)];
+        for smaller in tape.get(at).copied().map(smaller).into_iter().flatten() {
             let mut other = tape.clone();
             other[at] = smaller;
             if smaller < tape[at] && fails(&other)? {
