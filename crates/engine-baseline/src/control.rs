@@ -57,6 +57,8 @@ pub(crate) struct Control<'a> {
     pub results: Kinds<'a>,
     /// Whether the block's beginning was reachable.
     pub entered: bool,
+    /// Where the block's edge in the `br_table` being compiled would be.
+    table_edge: u32,
 }
 
 impl<'a> Control<'a> {
@@ -145,6 +147,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             params,
             results,
             entered,
+            table_edge: 0,
         });
     }
 
@@ -502,6 +505,14 @@ impl<'a, M: Masm> Generator<'a, M> {
         }
     }
 
+    /// Puts the top operands into their slots, so that edges to labels at the same height need no copies of them and code
+    /// does not grow with edges times values.
+    fn spill_top(&mut self, count: usize) {
+        for index in self.stack.len() - count..self.stack.len() {
+            self.spill_operand(index);
+        }
+    }
+
     /// An unconditional edge: values, fixing code, jump.
     fn jump_to(&mut self, index: usize) {
         self.place_results(index);
@@ -536,6 +547,9 @@ impl<'a, M: Masm> Generator<'a, M> {
             self.with_condition_kept(condition, |this| this.top_to_result_home(kinds.get(0)));
         }
         let copies = kinds.len() > 1 || (is_loop && kinds.len() > 0);
+        if kinds.len() > 1 {
+            self.spill_top(kinds.len());
+        }
         // Load what the label needs and what the comparison reads in one go: reading may make homes valid.
         let prepared = self.prepare(condition, position);
         let fix = self.edge(index);
@@ -649,6 +663,9 @@ impl<'a, M: Masm> Generator<'a, M> {
         default: usize,
         count: usize,
     ) {
+        if count > 1 {
+            self.spill_top(count);
+        }
         let len = targets.len();
         let label = self.table_target(default, count);
         if len == 0 {
@@ -684,11 +701,12 @@ impl<'a, M: Masm> Generator<'a, M> {
 
     /// The label that a `br_table` entry jumps to: the target's own, or that of an edge with code.
     fn table_target(&mut self, target: usize, count: usize) -> Label {
-        // Targets often repeat; entries of one table all start from the same state, so they can share the edge. Tables
-        // are long but their targets few: the newest edges are looked at first.
-        if let Some(edge) = self.table.iter().rev().take(8).find(|edge| edge.target == target) {
+        // Targets repeat; entries of one table all start from the same state, so they share the edge.
+        let known = self.table.get(self.control[target].table_edge as usize);
+        if let Some(edge) = known.filter(|edge| edge.target == target) {
             return edge.label;
         }
+        self.control[target].table_edge = self.table.len() as u32;
         let fix = self.edge(target);
         let is_loop = self.control[target].kind == Kind::Loop;
         let copies = if count > 1 || is_loop { count } else { 0 };

@@ -16,6 +16,12 @@ use wasmparser::{BinaryReader, BinaryReaderError, FuncValidator, FunctionBody, V
 const LEAF_LOCALS: usize = 64;
 const LEAF_BYTES: usize = 4096;
 
+/// Code of a function, in bytes, beyond which it is refused.
+const MAX_CODE: u32 = 1 << 29;
+
+/// Frame slots of a function beyond which it is refused.
+const MAX_SLOTS: u32 = 1 << 24;
+
 /// Bodies above this size are likely to need branches beyond the shortest forms' reach, so these are not tried. (A smaller
 /// body may need them too: one call can return a thousand results.)
 const FAR_BODY: usize = 64 << 10;
@@ -68,6 +74,15 @@ impl<'a, M: Masm> Generator<'a, M> {
         (frame::RESULT_AREA.unsigned_abs() + 8 * self.max_slots).next_multiple_of(16)
     }
 
+    /// Refuses a function whose code or frame is beyond what 32-bit offsets are safe with. One operator adds less than the
+    /// distance to their limits.
+    fn too_large(&mut self) -> bool {
+        if self.masm.emitter().position() > MAX_CODE || self.max_slots > MAX_SLOTS {
+            self.refused = Some("its code or frame is too large");
+        }
+        self.refused.is_some()
+    }
+
     fn compile_body(
         &mut self,
         body: &'a [u8],
@@ -106,11 +121,19 @@ impl<'a, M: Masm> Generator<'a, M> {
             let relative = (at - offset) as usize;
             self.position = relative - start;
             self.masm.emitter().set_wasm_offset(relative as u32);
+            if self.refused.is_some() || self.too_large() {
+                // Only the error matters now, and an invalid body is a better one.
+                reader.visit_operator(&mut validator.visitor(at))??;
+                continue;
+            }
             let mut both = Both { validator, generator: self, offset: at };
             reader.visit_operator(&mut both)??;
             debug_assert!(self.check());
         }
         let end = reader.original_position();
+        if self.refused.is_some() {
+            return reader.finish_expression(&validator.visitor(end));
+        }
         reader.finish_expression(&Both { validator, generator: self, offset: end })?;
         self.emit_deferred();
         let (prologue, frame_size) = (self.prologue, self.frame_size());

@@ -658,7 +658,9 @@ impl<'a, M: Masm> Generator<'a, M> {
     #[inline]
     pub fn after_memarg(&self) -> usize {
         let mut at = self.position + 1;
-        for _ in 0..2 {
+        // Bit 6 of the alignment says that a memory's index follows.
+        let numbers = 2 + usize::from(self.operators.get(at).is_some_and(|&flags| flags & 0x40 != 0));
+        for _ in 0..numbers {
             while self.operators.get(at).is_some_and(|&byte| byte >= 0x80) {
                 at += 1;
             }

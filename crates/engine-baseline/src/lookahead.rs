@@ -168,6 +168,11 @@ impl Cursor<'_> {
             }
         }
     }
+    /// Passes a block type or value type; `None` for references with a heap type of their own (0x62 to 0x64).
+    #[inline]
+    fn skip_type(&mut self) -> Option<()> {
+        if matches!(self.bytes.get(self.at), Some(0x62..=0x64)) { None } else { self.skip_leb() }
+    }
     fn skip(&mut self, count: usize) -> Option<()> {
         self.at = self.at.checked_add(count).filter(|&at| at <= self.bytes.len())?;
         Some(())
@@ -251,12 +256,12 @@ impl Lookahead {
                 Form::Float32 => cursor.skip(4)?,
                 Form::Float64 => cursor.skip(8)?,
                 Form::Block => {
-                    cursor.skip_leb()?;
+                    cursor.skip_type()?;
                     self.blocks.push(Block { id: next_block, loop_index: NO_LOOP, outer: NO_LOOP });
                     next_block += 1;
                 }
                 Form::Loop => {
-                    cursor.skip_leb()?;
+                    cursor.skip_type()?;
                     let outer = innermost;
                     innermost = self.loops.len() as u32;
                     self.loops.push(LoopFacts::default());
@@ -302,7 +307,7 @@ impl Lookahead {
                 Form::Select => {
                     let count = cursor.leb()?;
                     for _ in 0..count {
-                        cursor.skip_leb()?;
+                        cursor.skip_type()?;
                     }
                 }
                 Form::Round => {

@@ -3,7 +3,7 @@
 use crate::generator::Generator;
 use crate::value::{Place, Value};
 use engine_decoder::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, ValKind};
-use engine_machine::masm::{Address, Alu, Load, Masm, Operand, Shift, Size, Store};
+use engine_machine::masm::{Address, Load, Masm, Operand, Shift, Size, Store};
 use engine_machine::{AccessMode, GUARD_SIZE, ImportedFunction, Place as DefinitionPlace, Reg};
 
 impl<M: Masm> Generator<'_, M> {
@@ -14,7 +14,7 @@ impl<M: Masm> Generator<'_, M> {
         index: Value,
         position: usize,
         memarg: &wasmparser::MemArg,
-        size: u64,
+        size: u8,
     ) -> (Address, [Option<Reg>; 2]) {
         let memory = match memarg.target {
             wasmparser::MemArgTarget::Memory(index) => MemoryIndex(index),
@@ -23,6 +23,9 @@ impl<M: Masm> Generator<'_, M> {
                 MemoryIndex(0)
             }
         };
+        if memory.0 == 0 && !self.uses_memory {
+            self.refused = Some("a memory access that the scan of the body did not see");
+        }
         let (base, base_reg) = if memory.0 == 0 {
             (M::MEMORY_BASE, None)
         } else {
@@ -31,7 +34,7 @@ impl<M: Masm> Generator<'_, M> {
             self.masm.load_memory_base(reg, place);
             (reg, Some(reg))
         };
-        let end = memarg.offset + size;
+        let end = memarg.offset + u64::from(size);
         let guarded = self.env.flags.memory_access == AccessMode::Guarded;
         if guarded && end <= GUARD_SIZE {
             if let Some(constant) = index.as_const()
@@ -46,22 +49,12 @@ impl<M: Masm> Generator<'_, M> {
         let index = self.read(index, position);
         let checked = self.alloc(ValKind::I64);
         let place = self.env.layout.memory(memory);
-        self.masm.bounds_check(checked, index, end, place, self.env.flags.spectre);
+        self.masm.bounds_check(checked, index, memarg.offset, size, place, self.env.flags.spectre);
         self.release(index);
-        let offset = match i32::try_from(memarg.offset) {
-            Ok(offset) => offset,
-            Err(_) => {
-                let reg = self.alloc(ValKind::I64);
-                self.masm.mov_imm(Size::S64, reg, memarg.offset as i64);
-                self.masm.alu(Alu::Add, Size::S64, checked, checked, Operand::Reg(reg));
-                self.release(reg);
-                0
-            }
-        };
-        (Address { base, index: Some(checked), offset }, [base_reg, Some(checked)])
+        (Address { base, index: Some(checked), offset: 0 }, [base_reg, Some(checked)])
     }
 
-    pub fn load(&mut self, op: Load, kind: ValKind, size: u64, memarg: &wasmparser::MemArg) {
+    pub fn load(&mut self, op: Load, kind: ValKind, size: u8, memarg: &wasmparser::MemArg) {
         let index = self.pop();
         let position = self.stack.len();
         let (address, release) = self.address(index, position, memarg, size);
@@ -75,7 +68,7 @@ impl<M: Masm> Generator<'_, M> {
         self.push_result(kind, result, release);
     }
 
-    pub fn store(&mut self, op: Store, size: u64, memarg: &wasmparser::MemArg) {
+    pub fn store(&mut self, op: Store, size: u8, memarg: &wasmparser::MemArg) {
         let (value, index) = (self.pop(), self.pop());
         let position = self.stack.len();
         let integer = matches!(op, Store::I8 | Store::I16 | Store::I32 | Store::I64);

@@ -183,6 +183,11 @@ impl<M: Masm> Generator<'_, M> {
             self.convert(Conversion::Reinterpret { from: kind }, kind, bits, false);
             self.call_runtime(entry, &[], 1, Some(bits));
             self.convert(Conversion::Reinterpret { from: bits }, bits, kind, true);
+            if self.env.flags.canonicalize_nans
+                && let Some(Place::Reg(reg)) = self.stack.last().map(|value| value.place())
+            {
+                self.masm.canonicalize_nan(kind, reg);
+            }
             return;
         }
         let src = self.pop_read();

@@ -6,8 +6,7 @@ use crate::{Config, Error, Result};
 use core::fmt;
 use engine_codemanager::{CodeConfig, LinearMemory, StubCode};
 use engine_compiler::{CompileError, Compiler, CompilerConfig};
-use engine_decoder::FuncType;
-use engine_decoder::TypeRegistry;
+use engine_decoder::{Features, FuncType, TypeRegistry};
 use engine_machine::{AccessMode, Arch, TargetFeatures};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,6 +55,10 @@ impl Engine {
         let missing = target.list().into_iter().zip(host.list()).find(|(wanted, has)| wanted.1 && !has.1);
         if let Some(((name, _), _)) = missing {
             bail!("this CPU has no {name}, which the configuration asks for");
+        }
+        let unsupported = config.features.without(Features::supported());
+        if !unsupported.is_empty() {
+            bail!("this engine does not support {unsupported}");
         }
         let compiler_config = CompilerConfig {
             target,

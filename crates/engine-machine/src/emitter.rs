@@ -111,7 +111,8 @@ impl Emitter {
             self.labels.iter().all(|label| label.bound != UNBOUND || label.fixups == NONE),
             "reference to an unbound label"
         );
-        if self.out_of_range {
+        // Ranges in a batch are 32 bits wide.
+        if self.out_of_range || i32::try_from(self.batch.code.len()).is_err() {
             self.abandon_function();
             return None;
         }

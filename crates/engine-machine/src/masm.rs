@@ -307,9 +307,10 @@ pub trait MemoryAsm {
     fn store(&mut self, op: Store, address: Address, src: Reg);
     /// Stores a sign-extended constant (integers only).
     fn store_imm(&mut self, op: Store, address: Address, value: i32);
-    /// Traps unless `index + end <= length`, where the length in bytes is the second word of the definition at
-    /// `memory`, and puts `index` (or, when `spectre` and misspeculating, 0) into `dst`. `dst` is not `index`.
-    fn bounds_check(&mut self, dst: Reg, index: Reg, end: u64, memory: Place, spectre: bool);
+    /// Traps unless `index + offset + size <= length`, where the length in bytes is the second word of the definition at
+    /// `memory`, and puts `index + offset` (or, when `spectre` and misspeculating, 0: the mask covers the offset, which the
+    /// guest chooses) into `dst`. `dst` is not `index`; `offset` is below 2^32 and `size` at most 16.
+    fn bounds_check(&mut self, dst: Reg, index: Reg, offset: u64, size: u8, memory: Place, spectre: bool);
     /// Loads a memory's base address.
     fn load_memory_base(&mut self, dst: Reg, memory: Place);
     /// Loads a memory's length in bytes, or a table's in elements.

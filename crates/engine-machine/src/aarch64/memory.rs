@@ -90,18 +90,17 @@ impl MemoryAsm for Aarch64 {
         self.memory_access(access, src, address);
     }
 
-    fn bounds_check(&mut self, dst: Reg, index: Reg, end: u64, memory: Place, spectre: bool) {
+    fn bounds_check(&mut self, dst: Reg, index: Reg, offset: u64, size: u8, memory: Place, spectre: bool) {
         debug_assert_ne!(dst, index);
         self.load_length(X16, memory);
-        // The index is below 2^32 and `end` below 2^33, so their sum does not wrap.
-        self.add_constant(Size::S64, dst, index, end as i64);
+        // Index and offset are below 2^32, so their sum does not wrap.
+        self.add_constant(Size::S64, dst, index, (offset + u64::from(size)) as i64);
         a64!(self ; cmp X(dst), x16);
         let trap = self.emitter.trap_label(TrapCode::MemoryOutOfBounds);
         self.branch_on(cc::HI, trap);
+        self.add_constant(Size::S64, dst, dst, -i64::from(size));
         if spectre {
-            self.mask_index(cc::LS, dst, index);
-        } else {
-            self.mov64(dst, index);
+            self.mask_index(cc::LS, dst, dst);
         }
     }
 

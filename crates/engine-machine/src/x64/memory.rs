@@ -86,9 +86,10 @@ impl MemoryAsm for X64 {
         }
     }
 
-    fn bounds_check(&mut self, dst: Reg, index: Reg, end: u64, memory: Place, spectre: bool) {
+    fn bounds_check(&mut self, dst: Reg, index: Reg, offset: u64, size: u8, memory: Place, spectre: bool) {
         debug_assert_ne!(dst, index);
-        // The index is below 2^32 and `end` below 2^33, so their sum does not wrap.
+        // Index and offset are below 2^32, so their sum does not wrap.
+        let end = offset + u64::from(size);
         match i32::try_from(end) {
             Ok(end) => self.lea(dst, index, end),
             Err(_) => {
@@ -100,7 +101,7 @@ impl MemoryAsm for X64 {
         self.rm(op1(0x3b), W::W1, dst.number(), length);
         let trap = self.emitter.trap_label(TrapCode::MemoryOutOfBounds);
         self.jcc(cc::A, trap);
-        self.rr(op1(0x8b), W::W0, dst.number(), index.number());
+        self.lea(dst, dst, -i32::from(size));
         if spectre {
             self.mov_imm(Size::S32, R11, 0);
             self.rr(op2(0x40 | cc::A), W::W1, dst.number(), R11.number());

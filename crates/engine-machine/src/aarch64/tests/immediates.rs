@@ -203,7 +203,7 @@ proptest! {
             let prologue = asm.prologue();
             asm.set_frame_size(prologue, (value as u32 & 0x7fff_fff0).max(16));
             for place in [Place::Inline(place >> 2), Place::Indirect(place >> 2)] {
-                asm.bounds_check(x(9), x(8), bits as u64 >> 31, place, true);
+                asm.bounds_check(x(9), x(8), bits as u64 >> 32, 8, place, true);
                 asm.table_entry(x(9), x(8), place, 5, true);
             }
             asm.emit_pending_traps();

@@ -115,9 +115,9 @@ fn the_site_is_the_access_itself() {
 
 #[test]
 fn bounds_checks() {
-    let check = |end, place, spectre| {
+    let check = |offset, size, place, spectre| {
         let code = assemble(false, |asm| {
-            asm.bounds_check(x(9), x(8), end, place, spectre);
+            asm.bounds_check(x(9), x(8), offset, size, place, spectre);
             asm.emit_pending_traps();
         })
         .unwrap();
@@ -126,18 +126,19 @@ fn bounds_checks() {
         text
     };
     same(
-        &check(4, Place::Inline(48), true),
+        &check(0, 4, Place::Inline(48), true),
         "
         ldr x16, [x28, #0x38]
         add x9, x8, #0x4
         cmp x9, x16
-        b.hi $+0xc
-        csel x9, x8, xzr, ls
+        b.hi $+0x10
+        sub x9, x9, #0x4
+        csel x9, x9, xzr, ls
         csdb
         brk #0xc0de",
     );
     same(
-        &check(0x1_0000_0008, Place::Indirect(48), false),
+        &check(0xffff_fff8, 16, Place::Indirect(48), false),
         "
         ldr x17, [x28, #0x30]
         ldr x16, [x17, #0x8]
@@ -146,7 +147,7 @@ fn bounds_checks() {
         add x9, x8, x17
         cmp x9, x16
         b.hi $+0x8
-        mov x9, x8
+        sub x9, x9, #0x10
         brk #0xc0de",
     );
 }
