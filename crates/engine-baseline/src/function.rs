@@ -5,7 +5,7 @@ use crate::control::kind_of;
 use crate::env::Kinds;
 use crate::generator::{Generator, Local};
 use crate::visitor::Both;
-use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, ValKind};
+use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, ValKind, ValType};
 use engine_machine::abi::{CallLayout, Location, frame};
 use engine_machine::masm::Masm;
 use engine_machine::{Reg, RegSet, Tier, TrapCode};
@@ -91,24 +91,26 @@ impl<'a, M: Masm> Generator<'a, M> {
     ) -> Result<(), BinaryReaderError> {
         let env = self.env;
         let ty = env.module.func_type(self.func);
-        self.locals.clear();
-        let local = |kind| Local { kind, home: None, cache: None, pending: 0 };
-        self.locals.extend(ty.params().iter().map(|ty| local(ty.kind())));
-        let num_params = self.locals.len();
-
+        let num_params = ty.params().len();
+        let mut num_locals = num_params as u32;
         let reader = BinaryReader::new_features(body, offset, *validator.features());
         let mut declarations = FunctionBody::new(reader).get_locals_reader()?;
+        self.runs.clear();
         for _ in 0..declarations.get_count() {
             let at = declarations.original_position();
             let (count, ty) = declarations.read()?;
+            // The validator knows the limit on locals.
             validator.define_locals(at, count, ty)?;
-            self.locals.resize(self.locals.len() + count as usize, local(kind_of(ty)));
+            num_locals += count;
+            self.runs.push((num_locals, kind_of(ty)));
         }
+        self.num_locals = num_locals;
         let mut reader = declarations.get_binary_reader();
         let start = (reader.original_position() - offset) as usize;
         let operators = &body[start..];
         let rounding_calls = !crate::numeric::has_rounding(&self.masm);
-        self.lookahead.scan(operators, num_params, self.locals.len(), rounding_calls);
+        self.lookahead.scan(operators, num_params, num_locals as usize, rounding_calls);
+        self.define_locals(ty.params());
         self.reset(operators);
         self.uses_memory = self.lookahead.uses_memory && !env.module.memories.is_empty();
         let layout = &env.calls[env.module.functions[self.func.index()].index()];
@@ -141,13 +143,36 @@ impl<'a, M: Masm> Generator<'a, M> {
         Ok(())
     }
 
+    /// Sets the locals up that the function uses, and its parameters.
+    fn define_locals(&mut self, params: &[ValType]) {
+        let local = |kind| Local { kind, home: None, cache: None, pending: 0 };
+        let num_locals = self.num_locals as usize;
+        if self.locals.len() < num_locals {
+            self.locals.resize(num_locals, local(ValKind::I32));
+        }
+        let mut runs = self.runs.iter();
+        let mut run = (params.len() as u32, ValKind::I32);
+        for &index in &self.lookahead.touched {
+            let kind = match params.get(index as usize) {
+                Some(ty) => ty.kind(),
+                None => {
+                    while index >= run.0 {
+                        run = *runs.next().expect("the scan stays below the number of locals");
+                    }
+                    run.1
+                }
+            };
+            self.locals[index as usize] = local(kind);
+        }
+    }
+
     /// Gives the most used locals their home registers.
     fn assign_homes(&mut self, layout: &CallLayout) {
         for (class, homes) in [(false, M::INT_HOMES), (true, M::FLOAT_HOMES)] {
             let facts = &self.lookahead.locals;
             let mut best: Vec<u32> = core::mem::take(&mut self.candidates);
             best.clear();
-            best.extend((0..self.locals.len() as u32).filter(|&index| {
+            best.extend(self.lookahead.touched.iter().copied().filter(|&index| {
                 let local = &self.locals[index as usize];
                 // A parameter is at home where it arrives; for others one use is not worth a register.
                 let least = if (index as usize) < layout.params.len() { 1 } else { 2 };
@@ -196,7 +221,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.prologue = self.masm.prologue();
         let leaf = !self.lookahead.calls
             && !self.env.flags.interruptible
-            && self.locals.len() <= LEAF_LOCALS
+            && self.num_locals as usize <= LEAF_LOCALS
             && self.operators.len() <= LEAF_BYTES;
         if !leaf {
             self.masm.stack_check(TrapCode::StackOverflow);
@@ -237,7 +262,8 @@ impl<'a, M: Masm> Generator<'a, M> {
                 None => {}
             }
         }
-        for index in num_params..self.locals.len() {
+        for i in num_params..self.lookahead.touched.len() {
+            let index = self.lookahead.touched[i] as usize;
             let facts = self.lookahead.locals[index];
             let Local { kind, home, .. } = self.locals[index];
             if !facts.read_before_write {

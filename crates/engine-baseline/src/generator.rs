@@ -76,7 +76,11 @@ pub(crate) struct Generator<'a, M> {
     pub masm: M,
     pub env: &'a ModuleEnv,
     pub lookahead: Lookahead,
+    /// By local index; only parameters and locals that the function uses are set.
     pub locals: Vec<Local>,
+    pub num_locals: u32,
+    /// Declared locals: index after the run, kind.
+    pub runs: Vec<(u32, ValKind)>,
     pub stack: Vec<Value>,
     pub control: Vec<Control<'a>>,
     pub deferred: Vec<Deferred>,
@@ -124,6 +128,8 @@ impl<'a, M: Masm> Generator<'a, M> {
             env,
             lookahead: Lookahead::default(),
             locals: Vec::new(),
+            num_locals: 0,
+            runs: Vec::new(),
             stack: Vec::new(),
             control: Vec::new(),
             deferred: Vec::new(),
@@ -167,7 +173,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.dirty = RegSet::EMPTY;
         self.pending = Pending::None;
         self.lazy_floor = 0;
-        self.max_slots = self.locals.len() as u32;
+        self.max_slots = self.num_locals;
         self.reachable = true;
         self.loops_seen = 0;
         self.operators = operators;
@@ -180,12 +186,12 @@ impl<'a, M: Masm> Generator<'a, M> {
     /// Frame offset of the canonical slot of the operand at `index` (from the bottom).
     #[inline]
     pub fn operand_slot(&self, index: usize) -> i32 {
-        frame::slot(self.locals.len() as u32 + index as u32)
+        frame::slot(self.num_locals + index as u32)
     }
     /// Notes that operand slots below `height` are in use.
     #[inline]
     pub fn reach_height(&mut self, height: usize) {
-        self.max_slots = self.max_slots.max(self.locals.len() as u32 + height as u32);
+        self.max_slots = self.max_slots.max(self.num_locals + height as u32);
     }
 
     // ---- temporaries ----
@@ -688,7 +694,10 @@ impl<'a, M: Masm> Generator<'a, M> {
                 u32::from(index & 0x7f) | u32::from(high) << 7
             }
         };
-        let local = self.locals.get(index as usize)?;
+        if index >= self.num_locals {
+            return None;
+        }
+        let local = &self.locals[index as usize];
         if local.pending != 0 || local.kind != kind { None } else { local.home }
     }
 

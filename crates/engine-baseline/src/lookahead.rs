@@ -35,8 +35,12 @@ pub(crate) struct LocalFacts {
 /// Results of a scan. Reused from function to function.
 #[derive(Default, Debug)]
 pub(crate) struct Lookahead {
-    /// By local index.
+    /// By local index. Only parameters and those in `touched` mean something.
     pub locals: Vec<LocalFacts>,
+    /// Parameters and locals that are used, in ascending order; all locals if the scan is not complete.
+    pub touched: Vec<u32>,
+    num_params: u32,
+    num_locals: u32,
     /// By order of the `loop` operators.
     pub loops: Vec<LoopFacts>,
     /// Whether the function calls anything, the runtime included.
@@ -60,6 +64,10 @@ struct Block {
 
 const NO_LOOP: u32 = u32::MAX;
 const NOT_WRITTEN: u32 = u32::MAX;
+
+/// Facts of a local that the function has not used.
+const UNTOUCHED: LocalFacts =
+    LocalFacts { weight: 0, read_before_write: false, written_depth: NOT_WRITTEN, written_block: 0 };
 
 /// How to get past an opcode.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -183,13 +191,21 @@ impl Lookahead {
     /// Scans the operators of a body with `num_locals` locals, the first `num_params` of them parameters.
     /// `rounding_calls` says whether float roundings call the runtime.
     pub fn scan(&mut self, operators: &[u8], num_params: usize, num_locals: usize, rounding_calls: bool) {
-        let unwritten = LocalFacts { written_depth: NOT_WRITTEN, ..LocalFacts::default() };
-        self.locals.clear();
-        self.locals.resize(num_locals, unwritten);
-        for param in &mut self.locals[..num_params] {
+        // Declaring locals costs a module nothing, so neither may the ones that are never used: only those touched are reset.
+        for &index in &self.touched {
+            self.locals[index as usize] = UNTOUCHED;
+        }
+        self.touched.clear();
+        if self.locals.len() < num_locals {
+            self.locals.resize(num_locals, UNTOUCHED);
+        }
+        for (index, param) in self.locals[..num_params].iter_mut().enumerate() {
             param.written_depth = 0;
             param.written_block = 0;
+            self.touched.push(index as u32);
         }
+        self.num_params = num_params as u32;
+        self.num_locals = num_locals as u32;
         self.loops.clear();
         self.blocks.clear();
         self.blocks.push(Block { id: 0, loop_index: NO_LOOP, outer: NO_LOOP });
@@ -200,8 +216,11 @@ impl Lookahead {
             self.loops.clear();
             self.calls = true;
             self.uses_memory = true;
-            self.locals.fill(LocalFacts { read_before_write: true, ..unwritten });
+            self.locals[..num_locals].fill(LocalFacts { read_before_write: true, ..UNTOUCHED });
+            self.touched.clear();
+            self.touched.extend(0..num_locals as u32);
         }
+        self.touched.sort_unstable();
     }
 
     /// `None` if there was something it did not understand.
@@ -216,7 +235,8 @@ impl Lookahead {
                 Form::Plain => {}
                 Form::LocalGet => {
                     let index = cursor.leb()?;
-                    let local = self.locals.get_mut(index as usize)?;
+                    self.touch(index)?;
+                    let local = &mut self.locals[index as usize];
                     local.weight = local.weight.saturating_add(weight);
                     let written = self
                         .blocks
@@ -229,7 +249,8 @@ impl Lookahead {
                 }
                 Form::LocalSet => {
                     let index = cursor.leb()?;
-                    let local = self.locals.get_mut(index as usize)?;
+                    self.touch(index)?;
+                    let local = &mut self.locals[index as usize];
                     local.weight = local.weight.saturating_add(weight);
                     let written = self
                         .blocks
@@ -337,6 +358,18 @@ impl Lookahead {
         Some(())
     }
 
+    /// Notes that a local is used; `None` if there is no such local.
+    #[inline]
+    fn touch(&mut self, index: u32) -> Option<()> {
+        if index >= self.num_locals {
+            return None;
+        }
+        if self.locals[index as usize].weight == 0 && index >= self.num_params {
+            self.touched.push(index);
+        }
+        Some(())
+    }
+
     #[inline]
     fn call(&mut self, innermost: u32) {
         self.calls = true;
@@ -436,7 +469,7 @@ mod tests {
         ] {
             lookahead.scan(body, 0, 2, false);
             assert!(!lookahead.complete && lookahead.calls);
-            assert!(lookahead.locals.iter().all(|local| local.read_before_write && local.weight == 0));
+            assert!(lookahead.locals[..2].iter().all(|local| local.read_before_write && local.weight == 0));
         }
     }
 }
