@@ -1,6 +1,7 @@
 //! The embedding API, from outside, one file for each theme.
 
 mod calls;
+mod codegen;
 mod globals;
 mod host;
 mod instances;

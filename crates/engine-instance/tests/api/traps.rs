@@ -23,7 +23,7 @@ fn every_trap_has_its_code_and_message() {
     for (name, code, message) in [
         ("unreachable", TrapCode::Unreachable, "unreachable"),
         ("load", TrapCode::MemoryOutOfBounds, "out of bounds memory access"),
-        ("bounds", TrapCode::TableOutOfBounds, "undefined element"),
+        ("bounds", TrapCode::UndefinedElement, "undefined element"),
         ("null", TrapCode::IndirectCallToNull, "uninitialized element"),
         ("type", TrapCode::BadSignature, "indirect call type mismatch"),
         ("zero", TrapCode::IntegerDivisionByZero, "integer divide by zero"),
