@@ -46,7 +46,7 @@ pub fn main(args: &Args) -> Result<bool> {
     let mut choices = Choices::random(Rng::new(args.seed, args.case));
     program::module(&mut choices);
     let mut tape = choices.into_tape();
-    let mut fails = |tape: &[u64]| run(args, tape).map(|success| !success);
+    let mut fails = |tape: &[u64]| run(args, tape, false).map(|success| !success);
     if !fails(&tape)? {
         println!("case {} passes", args.case);
         return Ok(false);
@@ -60,7 +60,7 @@ pub fn main(args: &Args) -> Result<bool> {
         }
     }
     // The last try may have been another tape.
-    run(args, &tape)?;
+    run(args, &tape, true)?;
     Ok(true)
 }
 
@@ -104,8 +104,8 @@ fn shrink(tape: &mut Vec<u64>, fails: &mut impl FnMut(&[u64]) -> Result<bool>) -
     Ok(())
 }
 
-/// Whether a tape's program passes.
-fn run(args: &Args, tape: &[u64]) -> Result<bool> {
+/// Whether a tape's program passes; if `aloud`, saying why not.
+fn run(args: &Args, tape: &[u64], aloud: bool) -> Result<bool> {
     let file = std::env::temp_dir().join(format!("engine-tape-{}", std::process::id()));
     let bytes: Vec<u8> = tape.iter().flat_map(|choice| choice.to_le_bytes()).collect();
     std::fs::write(&file, bytes).context("writing a tape")?;
@@ -116,7 +116,7 @@ fn run(args: &Args, tape: &[u64]) -> Result<bool> {
         .arg("--tape")
         .arg(&file)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(if aloud { Stdio::inherit() } else { Stdio::null() })
         .spawn()
         .context("starting a try")?;
     let start = Instant::now();
