@@ -17,16 +17,12 @@
 ;;   ldr x16, [x16]
 ;;   cmp sp, x16
 ;;   b.ls L3
+;;   stur w1, [x29, #-0x28]
+;;   stur w0, [x29, #-0x30]
 ;;   cmp w0, #0x0
 ;;   b.eq L1
-;;   mov w16, w1
-;;   stur w16, [x29, #-0x28]
-;;   mov w16, w0
-;;   stur w16, [x29, #-0x30]
 ;;   b L2
 ;; L1:
-;;   mov w16, w1
-;;   stur w16, [x29, #-0x28]
 ;;   mov w16, #0x5
 ;;   stur w16, [x29, #-0x30]
 ;; L2:

@@ -19,10 +19,10 @@
 ;;   add x1, x0, #0x14
 ;;   cmp x1, x16
 ;;   b.hi L2
-;;   csel x1, x0, xzr, ls
+;;   sub x1, x1, #0x4
+;;   csel x1, x1, xzr, ls
 ;;   csdb
-;;   add x17, x27, x1
-;;   ldr w1, [x17, #0x10]                    ; i32.load offset=16 (trap: out of bounds memory access)
+;;   ldr w1, [x27, x1]                       ; i32.load offset=16 (trap: out of bounds memory access)
 ;;   mov w8, w1
 ;;   mov sp, x29
 ;;   ldp x29, x30, [sp], #0x10

@@ -20,11 +20,10 @@
 ;;   add x1, x0, x17
 ;;   cmp x1, x16
 ;;   b.hi L2
-;;   csel x1, x0, xzr, ls
+;;   sub x1, x1, #0x4
+;;   csel x1, x1, xzr, ls
 ;;   csdb
-;;   mov w17, #0x10000000
-;;   add x17, x1, x17
-;;   ldr w1, [x27, x17]                      ; i32.load offset=268435456 (trap: out of bounds memory access)
+;;   ldr w1, [x27, x1]                       ; i32.load offset=268435456 (trap: out of bounds memory access)
 ;;   mov w8, w1
 ;;   mov sp, x29
 ;;   ldp x29, x30, [sp], #0x10

@@ -16,16 +16,12 @@
 ;;   mov r11, [r14]
 ;;   cmp rsp, [r11]
 ;;   jbe L3
+;;   mov [rbp-0x28], edi
+;;   mov [rbp-0x30], esi
 ;;   test esi, esi
 ;;   je L1
-;;   mov r11d, edi
-;;   mov [rbp-0x28], r11d
-;;   mov r11d, esi
-;;   mov [rbp-0x30], r11d
 ;;   jmp L2
 ;; L1:
-;;   mov r11d, edi
-;;   mov [rbp-0x28], r11d
 ;;   mov dword ptr [rbp-0x30], 5
 ;; L2:
 ;;   mov eax, [rbp-0x28]

@@ -17,10 +17,10 @@
 ;;   lea rax, [rsi+0x14]
 ;;   cmp rax, [r14+0x38]
 ;;   ja L2
-;;   mov eax, esi
+;;   lea rax, [rax-4]
 ;;   mov r11d, 0
 ;;   cmova rax, r11
-;;   mov eax, [r15+rax+0x10]                 ; i32.load offset=16 (trap: out of bounds memory access)
+;;   mov eax, [r15+rax]                      ; i32.load offset=16 (trap: out of bounds memory access)
 ;;   leave
 ;;   ret
 ;; L1:
