@@ -88,3 +88,29 @@ fn functions_with_many_unused_locals() {
     );
     assert_eq!(run(&config(Features::default(), true), &text, 1, 2), 2);
 }
+
+#[test]
+fn br_table_with_values_in_all_registers() {
+    // The default edge leaves before the index is masked, which may take a register from a value.
+    for count in 2..=20 {
+        let results = "i32 ".repeat(count);
+        let values: String = (0..count).map(|i| format!("local.get 0 i32.const {i} i32.mul ")).collect();
+        let sum = "i32.add ".repeat(count - 1);
+        let text = format!(
+            r#"(module (func (export "f") (param i32 i32) (result i32)
+                block (result {results})
+                    block (result {results})
+                        {values} local.get 1 i32.const 1 i32.add
+                        br_table 0 0 1
+                    end
+                    {sum} i32.const 1000 i32.add return
+                end
+                {sum}))"#
+        );
+        let expected = 3 * (count * (count - 1) / 2) as i32;
+        for (index, expected) in [(0, 1000 + expected), (1, expected), (9, expected)] {
+            let result = run(&config(Features::default(), true), &text, 3, index);
+            assert_eq!(result, expected, "{count} values, index {index}");
+        }
+    }
+}

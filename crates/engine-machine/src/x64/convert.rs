@@ -13,11 +13,7 @@ use engine_decoder::ValKind;
 
 /// Bits of 2^63.
 fn two_to_63(kind: ValKind) -> u64 {
-    if kind == ValKind::F32 {
-        u64::from(9.223_372e18_f32.to_bits())
-    } else {
-        9.223_372_036_854_775_808e18_f64.to_bits()
-    }
+    if kind == ValKind::F32 { 0x5f00_0000 } else { 0x43e0_0000_0000_0000 }
 }
 
 impl X64 {

@@ -96,7 +96,7 @@ impl Structured {
         }
         let instance = linker
             .instantiate(&mut store, &module)
-            .and_then(|instance| Ok(instance.start(&mut store)?))
+            .and_then(|instance| instance.start(&mut store))
             .map_err(failed)?;
         let mut trace = Trace::default();
         for i in 0.. {
