@@ -7,6 +7,7 @@ use anyhow::Result;
 /// Cases of each fuzzer: a tenth of what a release asks for.
 const DECODE_RUNS: u64 = 20_000;
 const DIFFERENTIAL_RUNS: u64 = 2_000;
+const STRUCTURED_RUNS: u64 = 20_000;
 
 /// Arguments of `cargo xtask ci`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -32,6 +33,7 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
     };
     let (decode, differential) =
         (fuzz(fuzz::Command::Decode, DECODE_RUNS), fuzz(fuzz::Command::Differential, DIFFERENTIAL_RUNS));
+    let structured = fuzz(fuzz::Command::Structured, STRUCTURED_RUNS);
     let tidy = || tidy::main(json);
     let tests = || test::main(&test::Args::default(), json);
     let aarch64 = || aarch64::main(&aarch64::Args::default(), json);
@@ -42,6 +44,7 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
         ("tests", &tests),
         ("fuzz decode", &decode),
         ("fuzz differential", &differential),
+        ("fuzz structured", &structured),
     ];
     if !args.offline {
         steps.push(("corpus", &corpus));
