@@ -155,7 +155,7 @@ impl Body<'_> {
 
     /// Many operands first, then the operators, so that temporaries run out.
     fn many(&mut self, ty: ValType) {
-        let count = 2 + self.choices.below(24);
+        let count = if self.choices.chance(1, 16) { 60 } else { 2 } + self.choices.below(24);
         for i in 0..count {
             match self.choices.below(6) {
                 0 => self.leaf(ty),

@@ -126,7 +126,7 @@ impl Body<'_> {
     /// Locals read first and then assigned in another order.
     fn permute(&mut self) {
         let ty = value_type(self.choices);
-        let count = 2 + self.choices.below(6);
+        let count = if self.choices.chance(1, 16) { 60 } else { 2 } + self.choices.below(6);
         let locals: Vec<u32> = (0..count).filter_map(|_| self.local(ty)).collect();
         for &local in &locals {
             self.emit(I::LocalGet(local));
