@@ -1,10 +1,10 @@
 //! One function, from prologue to side tables.
 
-use crate::CompileError;
 use crate::control::kind_of;
 use crate::env::Kinds;
 use crate::generator::{Generator, Local};
-use crate::visitor::Both;
+use crate::visitor::{Both, Reachable};
+use crate::{CompileError, Validators};
 use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, ValKind, ValType};
 use engine_machine::abi::{CallLayout, Location, frame};
 use engine_machine::masm::Masm;
@@ -34,20 +34,29 @@ impl<'a, M: Masm> Generator<'a, M> {
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
         far: bool,
-        validator: &mut FuncValidator<ValidatorResources>,
+        validators: &mut Validators,
     ) -> Result<bool, CompileError> {
         let module = &*self.env.module;
         self.func = module.func_index(func);
-        self.masm.emitter().begin_function();
         let offset = module.bodies[func.index()].start as u64;
         let body = decoded.body(func);
         let far = far || body.len() > FAR_BODY;
         self.masm.set_far_branches(far);
-        let result = self.compile_body(body, offset, validator);
-        if let Err(error) = result {
+        self.begin(body.len());
+        if validators.quick.walk(decoded, func, body, &mut Reachable(self)).is_err() {
+            // Invalid, refused, or beyond the quick validator: the other one knows which.
             self.masm.emitter().abandon_function();
-            return Err(DecodeError::from_body(decoded, func, error).into());
+            self.begin(body.len());
+            let allocations = core::mem::take(&mut validators.slow);
+            let mut validator = decoded.func_to_validate(func).into_validator(allocations);
+            let result = self.compile_slowly(body, offset, &mut validator);
+            validators.slow = validator.into_allocations();
+            if let Err(error) = result {
+                self.masm.emitter().abandon_function();
+                return Err(DecodeError::from_body(decoded, func, error).into());
+            }
         }
+        self.finish();
         let refused = match self.refused {
             Some(reason) => {
                 self.masm.emitter().abandon_function();
@@ -83,64 +92,90 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.refused.is_some()
     }
 
-    fn compile_body(
-        &mut self,
-        body: &'a [u8],
-        offset: u64,
-        validator: &mut FuncValidator<ValidatorResources>,
-    ) -> Result<(), BinaryReaderError> {
+    /// Begins a function, before its body is looked at.
+    fn begin(&mut self, body_len: usize) {
+        self.masm.emitter().begin_function();
+        self.body_len = body_len;
+        self.refused = None;
+        self.runs.clear();
+        self.num_locals = self.env.module.func_type(self.func).params().len() as u32;
+    }
+
+    /// Adds a run of declared locals.
+    pub fn declare_locals(&mut self, count: u32, ty: wasmparser::ValType) {
+        self.num_locals += count;
+        self.runs.push((self.num_locals, kind_of(ty)));
+    }
+
+    /// The operators begin: everything up to the prologue's end.
+    pub fn start(&mut self, operators: &'a [u8]) {
         let env = self.env;
         let ty = env.module.func_type(self.func);
         let num_params = ty.params().len();
-        let mut num_locals = num_params as u32;
-        let reader = BinaryReader::new_features(body, offset, *validator.features());
-        let mut declarations = FunctionBody::new(reader).get_locals_reader()?;
-        self.runs.clear();
-        for _ in 0..declarations.get_count() {
-            let at = declarations.original_position();
-            let (count, ty) = declarations.read()?;
-            // The validator knows the limit on locals.
-            validator.define_locals(at, count, ty)?;
-            num_locals += count;
-            self.runs.push((num_locals, kind_of(ty)));
-        }
-        self.num_locals = num_locals;
-        let mut reader = declarations.get_binary_reader();
-        let start = (reader.original_position() - offset) as usize;
-        let operators = &body[start..];
         let rounding_calls = !crate::numeric::has_rounding(&self.masm);
-        self.lookahead.scan(operators, num_params, num_locals as usize, rounding_calls);
+        self.lookahead.scan(operators, num_params, self.num_locals as usize, rounding_calls);
         self.define_locals(ty.params());
         self.reset(operators);
+        self.operators_start = self.body_len - operators.len();
         self.uses_memory = self.lookahead.uses_memory && !env.module.memories.is_empty();
         let layout = &env.calls[env.module.functions[self.func.index()].index()];
         self.assign_homes(layout);
         self.enter(layout, num_params);
         self.enter_function(Kinds::List(ty.results()));
+    }
 
+    /// An operator begins at this position. Returns whether code is to be generated for it: not if the function is refused.
+    #[inline]
+    pub fn begin_operator(&mut self, position: usize) -> bool {
+        debug_assert!(self.check());
+        self.position = position;
+        self.masm.emitter().set_wasm_offset((self.operators_start + position) as u32);
+        self.refused.is_none() && !self.too_large()
+    }
+
+    /// After the last operator.
+    fn finish(&mut self) {
+        if self.refused.is_none() {
+            self.emit_deferred();
+            let (prologue, frame_size) = (self.prologue, self.frame_size());
+            self.masm.set_frame_size(prologue, frame_size);
+        }
+    }
+
+    /// Compiles a body with wasmparser's validator.
+    fn compile_slowly(
+        &mut self,
+        body: &'a [u8],
+        offset: u64,
+        validator: &mut FuncValidator<ValidatorResources>,
+    ) -> Result<(), BinaryReaderError> {
+        let reader = BinaryReader::new_features(body, offset, *validator.features());
+        let mut declarations = FunctionBody::new(reader).get_locals_reader()?;
+        for _ in 0..declarations.get_count() {
+            let at = declarations.original_position();
+            let (count, ty) = declarations.read()?;
+            // The validator knows the limit on locals.
+            validator.define_locals(at, count, ty)?;
+            self.declare_locals(count, ty);
+        }
+        let mut reader = declarations.get_binary_reader();
+        let start = (reader.original_position() - offset) as usize;
+        self.start(&body[start..]);
         while !reader.eof() {
             let at = reader.original_position();
-            let relative = (at - offset) as usize;
-            self.position = relative - start;
-            self.masm.emitter().set_wasm_offset(relative as u32);
-            if self.refused.is_some() || self.too_large() {
+            if !self.begin_operator((at - offset) as usize - start) {
                 // Only the error matters now, and an invalid body is a better one.
                 reader.visit_operator(&mut validator.visitor(at))??;
                 continue;
             }
             let mut both = Both { validator, generator: self, offset: at };
             reader.visit_operator(&mut both)??;
-            debug_assert!(self.check());
         }
         let end = reader.original_position();
         if self.refused.is_some() {
             return reader.finish_expression(&validator.visitor(end));
         }
-        reader.finish_expression(&Both { validator, generator: self, offset: end })?;
-        self.emit_deferred();
-        let (prologue, frame_size) = (self.prologue, self.frame_size());
-        self.masm.set_frame_size(prologue, frame_size);
-        Ok(())
+        reader.finish_expression(&Both { validator, generator: self, offset: end })
     }
 
     /// Sets the locals up that the function uses, and its parameters.

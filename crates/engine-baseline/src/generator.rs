@@ -105,6 +105,9 @@ pub(crate) struct Generator<'a, M> {
     pub reachable: bool,
     /// `loop` operators seen, reachable or not.
     pub loops_seen: usize,
+    /// Bytes of the body, and where in it the operators start.
+    pub body_len: usize,
+    pub operators_start: usize,
     /// The body's operators, for peeking at what follows.
     pub operators: &'a [u8],
     /// Position of the current operator in `operators`.
@@ -151,6 +154,8 @@ impl<'a, M: Masm> Generator<'a, M> {
             max_slots: 0,
             reachable: true,
             loops_seen: 0,
+            body_len: 0,
+            operators_start: 0,
             operators: &[],
             position: 0,
             uses_memory: false,
@@ -178,7 +183,6 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.loops_seen = 0;
         self.operators = operators;
         self.position = 0;
-        self.refused = None;
     }
 
     // ---- frame slots ----

@@ -1,7 +1,7 @@
-//! The single-pass compiler: one pass over each body, validator and generator visited together.
+//! The single-pass compiler: one pass over each body, validated and compiled together.
 //!
 //! ```text
-//!  visitor.rs    each operator to the validator, then to the generator
+//!  visitor.rs    each operator from the validator to the generator
 //!  lookahead.rs  what a body does with its locals and loops, from a scan of its bytes
 //!  function.rs   a function from prologue to side tables
 //!  numeric.rs compare.rs memory.rs call.rs control.rs   the operators
@@ -30,7 +30,7 @@ mod visitor;
 
 pub use env::ModuleEnv;
 
-use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, FuncIndex};
+use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, FuncIndex, QuickValidator};
 use engine_machine::{Aarch64, Arch, CodeBatch, CodeFlags, X64};
 use generator::Generator;
 use wasmparser::FuncValidatorAllocations;
@@ -56,7 +56,14 @@ pub enum CompileError {
 /// Compiles functions of one module into a batch. One per thread; all allocations are reused from function to function.
 pub struct BaselineCompiler<'a> {
     generator: AnyGenerator<'a>,
-    allocations: FuncValidatorAllocations,
+    validators: Validators,
+}
+
+/// The validators' memory.
+#[derive(Default)]
+pub(crate) struct Validators {
+    pub quick: QuickValidator,
+    pub slow: FuncValidatorAllocations,
 }
 
 enum AnyGenerator<'a> {
@@ -80,7 +87,7 @@ impl<'a> BaselineCompiler<'a> {
             Arch::X64 => AnyGenerator::X64(Box::new(Generator::new(env))),
             Arch::Aarch64 => AnyGenerator::Aarch64(Box::new(Generator::new(env))),
         };
-        BaselineCompiler { generator, allocations: FuncValidatorAllocations::default() }
+        BaselineCompiler { generator, validators: Validators::default() }
     }
 
     /// Validates and compiles a function, and adds it to the batch. After an error the batch is as before.
@@ -89,26 +96,13 @@ impl<'a> BaselineCompiler<'a> {
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
     ) -> Result<(), CompileError> {
-        if !self.attempt(decoded, func, false)? {
-            let reached = self.attempt(decoded, func, true)?;
-            debug_assert!(reached, "far branches reach, or the function is refused");
-        }
+        each!(&mut self.generator, generator => {
+            if !generator.compile(decoded, func, false, &mut self.validators)? {
+                let reached = generator.compile(decoded, func, true, &mut self.validators)?;
+                debug_assert!(reached, "far branches reach, or the function is refused");
+            }
+        });
         Ok(())
-    }
-
-    /// Compiles with near branches, or far ones. `false` if a near one did not reach.
-    fn attempt(
-        &mut self,
-        decoded: &'a DecodedModule,
-        func: DefinedFuncIndex,
-        far: bool,
-    ) -> Result<bool, CompileError> {
-        let allocations = core::mem::take(&mut self.allocations);
-        let mut validator = decoded.func_to_validate(func).into_validator(allocations);
-        let result =
-            each!(&mut self.generator, generator => generator.compile(decoded, func, far, &mut validator));
-        self.allocations = validator.into_allocations();
-        result
     }
 
     /// The functions compiled so far.

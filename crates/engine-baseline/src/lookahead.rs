@@ -27,7 +27,7 @@ pub(crate) struct LocalFacts {
     pub weight: u32,
     /// Whether some read is not preceded by a write on every path.
     pub read_before_write: bool,
-    /// Depth and identity of the open block in which it was written.
+    /// Depth and identity of the open block in which it was written. Only for locals beyond the first 64.
     written_depth: u32,
     written_block: u32,
 }
@@ -52,14 +52,17 @@ pub(crate) struct Lookahead {
     blocks: Vec<Block>,
 }
 
+/// An open block. The facts around it are put away here while it is open.
 #[derive(Clone, Copy, Debug)]
 struct Block {
     /// Identity: differs for every block and every arm of an `if`.
     id: u32,
     /// Its loop, or `NO_LOOP`.
     loop_index: u32,
-    /// For a loop, the loop around it.
-    outer: u32,
+    /// Locals written for sure where it begins.
+    written: u64,
+    /// For a loop, what was found around it.
+    outer: LoopFacts,
 }
 
 const NO_LOOP: u32 = u32::MAX;
@@ -69,29 +72,32 @@ const NOT_WRITTEN: u32 = u32::MAX;
 const UNTOUCHED: LocalFacts =
     LocalFacts { weight: 0, read_before_write: false, written_depth: NOT_WRITTEN, written_block: 0 };
 
-/// How to get past an opcode.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Form {
-    Unknown,
-    Plain,
-    Index,
-    Memory,
-    Float32,
-    Float64,
-    LocalGet,
-    LocalSet,
-    Block,
-    Loop,
-    Else,
-    End,
-    BrTable,
-    Call,
-    CallIndirect,
-    Select,
-    Prefixed,
-    Round,
-}
+/// Locals whose facts are bits of a word.
+const DIRECT: u32 = 64;
+
+/// An opcode's form: how to get past it and what it means, as bits.
+type Form = u32;
+
+/// Bits 0 to 3: bytes of opcode and fixed immediates (1, 5 or 9).
+const FIXED: Form = 0xf;
+const PLAIN: Form = 1;
+/// Bits 4 to 7: all set if one LEB128 number follows.
+const INDEX: Form = 0xf0 | PLAIN;
+/// Bits 8 to 11: all set if two follow.
+const TWO: Form = 0xf00 | PLAIN;
+/// Bits 12 and 13: uses a local.
+const GET: Form = 1 << 12;
+const SET: Form = 1 << 13;
+const LOCAL: Form = 1 << 14;
+const MEMORY: Form = 1 << 15;
+const CALLS: Form = 1 << 16;
+/// Calls the runtime on CPUs without instructions for roundings.
+const ROUND: Form = 1 << 17;
+/// Needs a closer look.
+const SPECIAL: Form = 1 << 18;
+/// Bit 24 and above: the first immediate byte from which on it needs one. (0 stands for 256.)
+const LIMIT: u32 = 24;
+const _: () = assert!(DIRECT == 1 << 6);
 
 const fn fill(mut forms: [Form; 256], from: usize, to: usize, form: Form) -> [Form; 256] {
     let mut i = from;
@@ -104,39 +110,33 @@ const fn fill(mut forms: [Form; 256], from: usize, to: usize, form: Form) -> [Fo
 
 /// By opcode (core specification, "Binary Format", "Instructions").
 static FORMS: [Form; 256] = {
-    let f = [Form::Unknown; 256];
-    let f = fill(f, 0x00, 0x01, Form::Plain);
-    let f = fill(f, 0x02, 0x02, Form::Block);
-    let f = fill(f, 0x03, 0x03, Form::Loop);
-    let f = fill(f, 0x04, 0x04, Form::Block);
-    let f = fill(f, 0x05, 0x05, Form::Else);
-    let f = fill(f, 0x0b, 0x0b, Form::End);
-    let f = fill(f, 0x0c, 0x0d, Form::Index);
-    let f = fill(f, 0x0e, 0x0e, Form::BrTable);
-    let f = fill(f, 0x0f, 0x0f, Form::Plain);
-    let f = fill(f, 0x10, 0x10, Form::Call);
-    let f = fill(f, 0x11, 0x11, Form::CallIndirect);
-    let f = fill(f, 0x1a, 0x1b, Form::Plain);
-    let f = fill(f, 0x1c, 0x1c, Form::Select);
-    let f = fill(f, 0x20, 0x20, Form::LocalGet);
-    let f = fill(f, 0x21, 0x22, Form::LocalSet);
-    let f = fill(f, 0x23, 0x24, Form::Index);
+    const LOCAL_INDEX: Form = INDEX | LOCAL | DIRECT << LIMIT;
+    // Bit 6 of the alignment says that a memory's index follows.
+    const MEMARG: Form = TWO | MEMORY | 0x40 << LIMIT;
+    let f = [SPECIAL; 256];
+    let f = fill(f, 0x00, 0x01, PLAIN);
+    let f = fill(f, 0x0c, 0x0d, INDEX);
+    let f = fill(f, 0x0f, 0x0f, PLAIN);
+    let f = fill(f, 0x10, 0x10, INDEX | CALLS);
+    let f = fill(f, 0x11, 0x11, TWO | CALLS);
+    let f = fill(f, 0x1a, 0x1b, PLAIN);
+    let f = fill(f, 0x20, 0x20, LOCAL_INDEX | GET);
+    let f = fill(f, 0x21, 0x22, LOCAL_INDEX | SET);
+    let f = fill(f, 0x23, 0x24, INDEX);
     // table.get and table.set call the runtime.
-    let f = fill(f, 0x25, 0x26, Form::Call);
-    let f = fill(f, 0x28, 0x3e, Form::Memory);
-    let f = fill(f, 0x3f, 0x3f, Form::Index);
-    let f = fill(f, 0x40, 0x40, Form::Call);
-    let f = fill(f, 0x41, 0x42, Form::Index);
-    let f = fill(f, 0x43, 0x43, Form::Float32);
-    let f = fill(f, 0x44, 0x44, Form::Float64);
-    let f = fill(f, 0x45, 0xc4, Form::Plain);
-    // Roundings may call the runtime.
-    let f = fill(f, 0x8d, 0x90, Form::Round);
-    let f = fill(f, 0x9b, 0x9e, Form::Round);
-    let f = fill(f, 0xd0, 0xd0, Form::Index);
-    let f = fill(f, 0xd1, 0xd1, Form::Plain);
-    let f = fill(f, 0xd2, 0xd2, Form::Index);
-    fill(f, 0xfc, 0xfc, Form::Prefixed)
+    let f = fill(f, 0x25, 0x26, INDEX | CALLS);
+    let f = fill(f, 0x28, 0x3e, MEMARG);
+    let f = fill(f, 0x3f, 0x3f, INDEX);
+    let f = fill(f, 0x40, 0x40, INDEX | CALLS);
+    let f = fill(f, 0x41, 0x42, INDEX);
+    let f = fill(f, 0x43, 0x43, 5);
+    let f = fill(f, 0x44, 0x44, 9);
+    let f = fill(f, 0x45, 0xc4, PLAIN);
+    let f = fill(f, 0x8d, 0x90, PLAIN | ROUND);
+    let f = fill(f, 0x9b, 0x9e, PLAIN | ROUND);
+    let f = fill(f, 0xd0, 0xd0, INDEX);
+    let f = fill(f, 0xd1, 0xd1, PLAIN);
+    fill(f, 0xd2, 0xd2, INDEX)
 };
 
 /// A position in the body.
@@ -151,6 +151,19 @@ impl Cursor<'_> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;
         Some(byte)
+    }
+    /// The next eight bytes; zeros behind the end.
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+            Some(&chunk) => u64::from_le_bytes(chunk),
+            None => self.last_word(),
+        }
+    }
+    #[cold]
+    fn last_word(&self) -> u64 {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        rest.iter().take(8).rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
     }
     /// Passes a LEB128 number of any width.
     #[inline]
@@ -181,10 +194,21 @@ impl Cursor<'_> {
     fn skip_type(&mut self) -> Option<()> {
         if matches!(self.bytes.get(self.at), Some(0x62..=0x64)) { None } else { self.skip_leb() }
     }
-    fn skip(&mut self, count: usize) -> Option<()> {
-        self.at = self.at.checked_add(count).filter(|&at| at <= self.bytes.len())?;
-        Some(())
-    }
+}
+
+/// What has been found since the innermost loop began, and where the scan is.
+struct State {
+    used: u64,
+    assigned: u64,
+    /// Locals written for sure.
+    written: u64,
+    /// Locals read while not surely written, in the whole function.
+    read_early: u64,
+    /// Forms of all operators since the innermost loop began, united.
+    seen: Form,
+    depth: u32,
+    weight: u32,
+    next_block: u32,
 }
 
 impl Lookahead {
@@ -199,19 +223,21 @@ impl Lookahead {
         if self.locals.len() < num_locals {
             self.locals.resize(num_locals, UNTOUCHED);
         }
-        for (index, param) in self.locals[..num_params].iter_mut().enumerate() {
+        for param in self.locals[..num_params].iter_mut().skip(DIRECT as usize) {
             param.written_depth = 0;
             param.written_block = 0;
-            self.touched.push(index as u32);
         }
         self.num_params = num_params as u32;
         self.num_locals = num_locals as u32;
         self.loops.clear();
         self.blocks.clear();
-        self.blocks.push(Block { id: 0, loop_index: NO_LOOP, outer: NO_LOOP });
-        self.calls = false;
+        let params = if num_params < 64 { (1 << num_params) - 1 } else { u64::MAX };
+        self.blocks.push(Block { id: 0, loop_index: NO_LOOP, written: params, outer: LoopFacts::default() });
         self.uses_memory = false;
-        self.complete = self.run(operators, rounding_calls).is_some() && self.blocks.is_empty();
+        self.calls = false;
+        // Parameters and locals beyond the direct ones are noted when they are met.
+        self.touched.extend(DIRECT..self.num_params);
+        self.complete = self.run(operators, params, rounding_calls).is_some() && self.blocks.is_empty();
         if !self.complete {
             self.loops.clear();
             self.calls = true;
@@ -224,158 +250,200 @@ impl Lookahead {
     }
 
     /// `None` if there was something it did not understand.
-    fn run(&mut self, operators: &[u8], rounding_calls: bool) -> Option<()> {
+    fn run(&mut self, operators: &[u8], params: u64, rounding_calls: bool) -> Option<()> {
+        let calls = CALLS | if rounding_calls { ROUND } else { 0 };
         let mut cursor = Cursor { bytes: operators, at: 0 };
-        let mut next_block = 1;
-        let mut depth = 0u32;
-        let mut weight = weight_at(depth);
-        let mut innermost = NO_LOOP;
+        let mut state = State {
+            used: 0,
+            assigned: 0,
+            written: params,
+            read_early: 0,
+            seen: 0,
+            depth: 0,
+            weight: weight_at(0),
+            next_block: 1,
+        };
+        let mut weights = [0_u64; DIRECT as usize];
+        // Most operators only need to be passed, and mispredicted branches are what a scan costs. So immediates are passed
+        // and the first locals counted without branches; whatever needs more goes to `special`. The chain from one
+        // operator to the next is kept short: both ways to pass numbers are computed beside the table's look-up.
         while cursor.at < operators.len() {
-            match FORMS[usize::from(cursor.byte()?)] {
-                Form::Plain => {}
-                Form::LocalGet => {
-                    let index = cursor.leb()?;
-                    self.touch(index)?;
-                    let local = &mut self.locals[index as usize];
-                    local.weight = local.weight.saturating_add(weight);
-                    let written = self
-                        .blocks
-                        .get(local.written_depth as usize)
-                        .is_some_and(|block| block.id == local.written_block);
-                    local.read_before_write |= !written;
-                    if innermost != NO_LOOP {
-                        self.loops[innermost as usize].used |= 1 << (index & 63);
-                    }
-                }
-                Form::LocalSet => {
-                    let index = cursor.leb()?;
-                    self.touch(index)?;
-                    let local = &mut self.locals[index as usize];
-                    local.weight = local.weight.saturating_add(weight);
-                    let written = self
-                        .blocks
-                        .get(local.written_depth as usize)
-                        .is_some_and(|block| block.id == local.written_block);
-                    if !written {
-                        local.written_depth = self.blocks.len() as u32 - 1;
-                        local.written_block = self.blocks.last()?.id;
-                    }
-                    if innermost != NO_LOOP {
-                        self.loops[innermost as usize].used |= 1 << (index & 63);
-                        self.loops[innermost as usize].assigned |= 1 << (index & 63);
-                    }
-                }
-                Form::Index => cursor.skip_leb()?,
-                Form::Memory => {
-                    self.uses_memory = true;
-                    let align = cursor.leb()?;
-                    if align & 0x40 != 0 {
-                        cursor.skip_leb()?;
-                    }
-                    cursor.skip_leb()?;
-                }
-                Form::Float32 => cursor.skip(4)?,
-                Form::Float64 => cursor.skip(8)?,
-                Form::Block => {
-                    cursor.skip_type()?;
-                    self.blocks.push(Block { id: next_block, loop_index: NO_LOOP, outer: NO_LOOP });
-                    next_block += 1;
-                }
-                Form::Loop => {
-                    cursor.skip_type()?;
-                    let outer = innermost;
-                    innermost = self.loops.len() as u32;
-                    self.loops.push(LoopFacts::default());
-                    self.blocks.push(Block { id: next_block, loop_index: innermost, outer });
-                    next_block += 1;
-                    depth += 1;
-                    weight = weight_at(depth);
-                }
-                Form::Else => {
-                    self.blocks.last_mut()?.id = next_block;
-                    next_block += 1;
-                }
-                Form::End => {
-                    let block = self.blocks.pop()?;
-                    if block.loop_index != NO_LOOP {
-                        let inner = self.loops[block.loop_index as usize];
-                        innermost = block.outer;
-                        if innermost != NO_LOOP {
-                            let outer = &mut self.loops[innermost as usize];
-                            outer.used |= inner.used;
-                            outer.assigned |= inner.assigned;
-                            outer.calls |= inner.calls;
-                        }
-                        depth -= 1;
-                        weight = weight_at(depth);
-                    }
-                }
-                Form::BrTable => {
-                    let count = cursor.leb()?;
-                    for _ in 0..=count {
-                        cursor.skip_leb()?;
-                    }
-                }
-                Form::Call => {
-                    cursor.skip_leb()?;
-                    self.call(innermost);
-                }
-                Form::CallIndirect => {
-                    cursor.skip_leb()?;
-                    cursor.skip_leb()?;
-                    self.call(innermost);
-                }
-                Form::Select => {
-                    let count = cursor.leb()?;
-                    for _ in 0..count {
-                        cursor.skip_type()?;
-                    }
-                }
-                Form::Round => {
-                    if rounding_calls {
-                        self.call(innermost);
-                    }
-                }
-                Form::Prefixed => match cursor.leb()? {
-                    // Saturating truncations.
-                    0..=7 => {}
-                    // Two indices: memory.init, memory.copy, table.init, table.copy.
-                    8 | 10 | 12 | 14 => {
-                        cursor.skip_leb()?;
-                        cursor.skip_leb()?;
-                        self.call(innermost);
-                    }
-                    // One index: data.drop, memory.fill, elem.drop, table.grow, table.size, table.fill.
-                    9 | 11 | 13 | 15..=17 => {
-                        cursor.skip_leb()?;
-                        self.call(innermost);
-                    }
-                    _ => return None,
-                },
-                Form::Unknown => return None,
+            let word = cursor.word();
+            let form = FORMS[(word & 0xff) as usize];
+            let first = word as u32 >> 8 & 0xff;
+            // The top bits of bytes that end a number, the opcode left out: the first one's position, and the second's.
+            let ends = !word & 0x8080_8080_8080_8000;
+            let one = ends.trailing_zeros() / 8;
+            let two = (ends & ends.wrapping_sub(1)).trailing_zeros() / 8;
+            let numbers = (one & form >> 4 | two & form >> 8) & 0xf;
+            let limit = (form >> LIMIT).wrapping_sub(1) & 0xff;
+            if (form & SPECIAL != 0) | (numbers > 7) | (first > limit) {
+                cursor.at += 1;
+                self.special(word as u8, &mut cursor, &mut state, calls)?;
+                continue;
             }
+            cursor.at += (form & FIXED) as usize + numbers as usize;
+            state.seen |= form;
+            let set = u64::from(form >> 13 & 1) << (first & 63);
+            let get = u64::from(form >> 12 & 1) << (first & 63);
+            state.used |= get | set;
+            state.assigned |= set;
+            state.read_early |= get & !state.written;
+            state.written |= set;
+            weights[(first & 63) as usize] += u64::from(state.weight & 0_u32.wrapping_sub(form >> 14 & 1));
         }
-        Some(())
-    }
-
-    /// Notes that a local is used; `None` if there is no such local.
-    #[inline]
-    fn touch(&mut self, index: u32) -> Option<()> {
-        if index >= self.num_locals {
+        if cursor.at > operators.len() {
             return None;
         }
-        if self.locals[index as usize].weight == 0 && index >= self.num_params {
+        // The function's own block counts as a loop around all.
+        self.calls = state.seen & calls != 0;
+        self.uses_memory |= state.seen & MEMORY != 0;
+        let mut touched = params | state.used;
+        if self.num_locals < DIRECT {
+            touched &= (1 << self.num_locals) - 1;
+        }
+        while touched != 0 {
+            let index = touched.trailing_zeros();
+            touched &= touched - 1;
+            // A bit may be another local's, 64 or more further on.
+            let weight = u32::try_from(weights[index as usize]).unwrap_or(u32::MAX);
+            if weight == 0 && index >= self.num_params {
+                continue;
+            }
+            let local = &mut self.locals[index as usize];
+            local.weight = weight;
+            local.read_before_write = state.read_early >> index & 1 != 0;
             self.touched.push(index);
         }
         Some(())
     }
 
-    #[inline]
-    fn call(&mut self, innermost: u32) {
-        self.calls = true;
-        if innermost != NO_LOOP {
-            self.loops[innermost as usize].calls = true;
+    /// An operator that is more than passed. The cursor stands behind its opcode.
+    #[inline(never)]
+    fn special(&mut self, opcode: u8, cursor: &mut Cursor<'_>, state: &mut State, calls: Form) -> Option<()> {
+        match opcode {
+            0x02..=0x04 => {
+                cursor.skip_type()?;
+                let is_loop = opcode == 0x03;
+                let loop_index = if is_loop { self.loops.len() as u32 } else { NO_LOOP };
+                let outer =
+                    LoopFacts { used: state.used, assigned: state.assigned, calls: state.seen & calls != 0 };
+                self.blocks.push(Block { id: state.next_block, loop_index, written: state.written, outer });
+                state.next_block += 1;
+                if is_loop {
+                    self.loops.push(LoopFacts::default());
+                    (state.used, state.assigned) = (0, 0);
+                    self.uses_memory |= state.seen & MEMORY != 0;
+                    state.seen = 0;
+                    state.depth += 1;
+                    state.weight = weight_at(state.depth);
+                }
+            }
+            0x05 => {
+                let block = self.blocks.last_mut()?;
+                block.id = state.next_block;
+                state.next_block += 1;
+                state.written = block.written;
+            }
+            0x0b => {
+                let block = self.blocks.pop()?;
+                state.written = block.written;
+                if block.loop_index != NO_LOOP {
+                    self.uses_memory |= state.seen & MEMORY != 0;
+                    let found = LoopFacts {
+                        used: state.used,
+                        assigned: state.assigned,
+                        calls: state.seen & calls != 0,
+                    };
+                    self.loops[block.loop_index as usize] = found;
+                    state.used |= block.outer.used;
+                    state.assigned |= block.outer.assigned;
+                    state.seen = if found.calls | block.outer.calls { CALLS } else { 0 };
+                    state.depth -= 1;
+                    state.weight = weight_at(state.depth);
+                }
+            }
+            0x0e => {
+                let count = cursor.leb()?;
+                for _ in 0..=count {
+                    cursor.skip_leb()?;
+                }
+            }
+            0x1c => {
+                let count = cursor.leb()?;
+                for _ in 0..count {
+                    cursor.skip_type()?;
+                }
+            }
+            // With a memory's index, or longer numbers.
+            0x28..=0x3e => {
+                state.seen |= MEMORY;
+                let align = cursor.leb()?;
+                if align & 0x40 != 0 {
+                    cursor.skip_leb()?;
+                }
+                cursor.skip_leb()?;
+            }
+            0x20..=0x22 => {
+                let index = cursor.leb()?;
+                self.distant_local(index, opcode != 0x20, state)?;
+            }
+            0xfc => match cursor.leb()? {
+                // Saturating truncations.
+                0..=7 => {}
+                // Two indices: memory.init, memory.copy, table.init, table.copy.
+                8 | 10 | 12 | 14 => {
+                    cursor.skip_leb()?;
+                    cursor.skip_leb()?;
+                    state.seen |= CALLS;
+                }
+                // One index: data.drop, memory.fill, elem.drop, table.grow, table.size, table.fill.
+                9 | 11 | 13 | 15..=17 => {
+                    cursor.skip_leb()?;
+                    state.seen |= CALLS;
+                }
+                _ => return None,
+            },
+            // Numbers that end beyond the word.
+            _ => {
+                let form = FORMS[usize::from(opcode)];
+                if form & SPECIAL != 0 {
+                    return None;
+                }
+                state.seen |= form;
+                cursor.skip_leb()?;
+                if form & TWO == TWO {
+                    cursor.skip_leb()?;
+                }
+            }
         }
+        Some(())
+    }
+
+    /// A use of a local that is none of the first, or written with more bytes than it needs; `None` if there is no such local.
+    fn distant_local(&mut self, index: u32, set: bool, state: &mut State) -> Option<()> {
+        if index >= self.num_locals || index < DIRECT {
+            return None;
+        }
+        let bit = 1 << (index & 63);
+        state.used |= bit;
+        state.assigned |= if set { bit } else { 0 };
+        let local = &mut self.locals[index as usize];
+        if local.weight == 0 && index >= self.num_params {
+            self.touched.push(index);
+        }
+        local.weight = local.weight.saturating_add(state.weight);
+        let written = self
+            .blocks
+            .get(local.written_depth as usize)
+            .is_some_and(|block| block.id == local.written_block);
+        if !set {
+            local.read_before_write |= !written;
+        } else if !written {
+            local.written_depth = self.blocks.len() as u32 - 1;
+            local.written_block = self.blocks.last()?.id;
+        }
+        Some(())
     }
 }
 
@@ -464,7 +532,7 @@ mod tests {
             &[0x20, 0x80],
             &[0x02, 0x40],
             &[0x0b, 0x0b],
-            &[0x20, 5, 0x0b],
+            &[0x20, 70, 0x0b],
             &[0x0e, 0xff, 0xff, 0x7f],
         ] {
             lookahead.scan(body, 0, 2, false);

@@ -1,7 +1,7 @@
-//! Validator and generator, visited together: one decode of each operator serves both.
+//! From validator to generator: one decode of each operator serves both.
 
 use crate::generator::Generator;
-use engine_decoder::ValKind;
+use engine_decoder::{BodyVisitor, ValKind};
 use engine_machine::RuntimeEntry;
 use engine_machine::masm::{
     Alu, Cond, Conversion, FloatBinary, FloatCond, FloatUnary, Load, Masm, Shift, Size, Store, Unary,
@@ -96,6 +96,38 @@ impl<'a, M: Masm> VisitOperator<'a> for Both<'_, '_, '_, M> {
 
 impl<'a, M: Masm> VisitSimdOperator<'a> for Both<'_, '_, '_, M> {
     for_each_visit_simd_operator!(validate_only);
+}
+
+/// The generator as the quick validator's visitor: it is shown valid operators, and takes those that can be reached.
+pub(crate) struct Reachable<'g, 'a, M>(pub &'g mut Generator<'a, M>);
+
+macro_rules! visit_reachable {
+    ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {$(
+        #[inline(always)]
+        fn $visit(&mut self $($(, $arg: $argty)*)?) {
+            struct This<'t, G> { generator: &'t mut G }
+            let this = This { generator: &mut *self.0 };
+            generate!($proposal this $op $visit ($($($arg),*)?));
+        }
+    )*};
+}
+
+impl<'a, M: Masm> VisitOperator<'a> for Reachable<'_, 'a, M> {
+    type Output = ();
+    for_each_visit_operator!(visit_reachable);
+}
+
+impl<'a, M: Masm> BodyVisitor<'a> for Reachable<'_, 'a, M> {
+    fn locals(&mut self, count: u32, ty: wasmparser::ValType) {
+        self.0.declare_locals(count, ty);
+    }
+    fn start(&mut self, operators: &'a [u8]) {
+        self.0.start(operators);
+    }
+    #[inline(always)]
+    fn operator(&mut self, position: usize) -> bool {
+        self.0.begin_operator(position)
+    }
 }
 
 /// Operators that are one call of a generator method with constants.

@@ -16,7 +16,7 @@ use wasmparser::{
 
 impl DecodedModule {
     /// Decodes a module and validates its structure: everything but the bodies of its functions, for which there is
-    /// [`DecodedModule::validate_function`]. Bytes that come as an `Arc<[u8]>` are not copied.
+    /// [`BodyValidator`](crate::BodyValidator). Bytes that come as an `Arc<[u8]>` are not copied.
     ///
     /// # Errors
     /// The error with the lowest offset. If it lies behind the code section's start, that may be one in a body.
@@ -220,7 +220,9 @@ impl Decoder {
 
     /// The module, once `advance` has succeeded with all of its bytes.
     pub(crate) fn finish(self, bytes: Arc<[u8]>) -> DecodedModule {
+        let quick = crate::quick::applies(&self.builder.module, self.features);
         DecodedModule {
+            quick,
             module: Arc::new(self.builder.module),
             bytes,
             resources: self.resources,

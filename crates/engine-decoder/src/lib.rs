@@ -16,6 +16,7 @@ mod missing;
 mod module;
 mod names;
 mod push;
+mod quick;
 mod registry;
 mod sections;
 mod types;
@@ -27,7 +28,9 @@ pub use index::*;
 pub use limits::Limits;
 pub use module::*;
 pub use push::ModuleDecoder;
+pub use quick::{BodyVisitor, QuickValidator, Undecided};
 pub use registry::TypeRegistry;
 pub use types::*;
+pub use validate::BodyValidator;
 /// Memory to be reused from one function's validation to the next.
 pub use wasmparser::FuncValidatorAllocations;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// nothing behind it matters for code.
 ///
 /// ```
-/// use engine_decoder::{DefinedFuncIndex, Features, FuncValidatorAllocations, ModuleDecoder};
+/// use engine_decoder::{BodyValidator, DefinedFuncIndex, Features, ModuleDecoder};
 /// let bytes = wat::parse_str("(module (func) (func (result i32) i32.const 1))").unwrap();
 /// let mut decoder = ModuleDecoder::new(Features::default());
 /// let mut bodies = 0;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 ///     for func in decoder.take_bodies().map(DefinedFuncIndex) {
 ///         let environment = decoder.environment().unwrap().clone();
 ///         let (body, offset) = decoder.body(func).unwrap();
-///         environment.validate_body(func, body, offset, FuncValidatorAllocations::default()).unwrap();
+///         BodyValidator::new().validate_body(environment, func, body, offset).unwrap();
 ///         bodies += 1;
 ///     }
 /// }
@@ -136,7 +136,7 @@ impl ModuleDecoder {
     /// needs. There from the moment the first body is complete, and a copy: cheap to clone, independent of this decoder.
     ///
     /// It has no bytes, no bodies, no data segments, and no names, as those come later. Bodies are passed to
-    /// [`DecodedModule::validate_body`].
+    /// [`BodyValidator::validate_body`](crate::BodyValidator::validate_body).
     pub fn environment(&mut self) -> Option<&DecodedModule> {
         if self.environment.is_none() {
             self.environment = self.decoder.environment();
@@ -183,6 +183,7 @@ impl Decoder {
             names: Names::default(),
         };
         Some(DecodedModule {
+            quick: crate::quick::applies(module, self.features()),
             module: Arc::new(environment),
             bytes: Arc::new([]),
             resources: Some(resources),
@@ -374,7 +375,7 @@ mod tests {
         let environment = decoder.environment().unwrap().clone();
         let (body, offset) = decoder.body(DefinedFuncIndex(1)).unwrap();
         let error =
-            environment.validate_body(DefinedFuncIndex(1), body, offset, Default::default()).map(drop);
+            crate::BodyValidator::new().validate_body(&environment, DefinedFuncIndex(1), body, offset);
         assert_eq!(error, Err(whole));
     }
 

@@ -5,52 +5,116 @@ use crate::features::Features;
 use crate::index::*;
 use crate::missing;
 use crate::module::{DecodedModule, Module};
+use crate::quick::{QuickValidator, Undecided};
 use wasmparser::{BinaryReader, FuncToValidate, FuncValidatorAllocations, ValidatorResources};
 
-impl DecodedModule {
-    /// Validates the body of a defined function. `allocs` is memory to be reused: start with
-    /// `FuncValidatorAllocations::default()` and pass on what comes back.
-    ///
-    /// Panics if there is no such function.
-    pub fn validate_function(
-        &self,
-        func: DefinedFuncIndex,
-        allocs: FuncValidatorAllocations,
-    ) -> Result<FuncValidatorAllocations, DecodeError> {
-        self.validate_body(func, self.body(func), self.module.bodies[func.index()].start as u64, allocs)
+/// Validates function bodies: first with the quick validator, and with wasmparser's where that makes no statement. Keep one
+/// for each thread: its memory is reused from body to body.
+#[derive(Default)]
+pub struct BodyValidator {
+    quick: QuickValidator,
+    allocations: FuncValidatorAllocations,
+}
+
+impl core::fmt::Debug for BodyValidator {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("BodyValidator").finish_non_exhaustive()
+    }
+}
+
+impl BodyValidator {
+    /// A validator with no memory allocated.
+    pub fn new() -> BodyValidator {
+        BodyValidator::default()
     }
 
-    /// Validates a body that is not among this module's bytes (see [`ModuleDecoder::environment`]). `offset` is its
+    /// Validates the body of a defined function.
+    ///
+    /// # Errors
+    /// What is wrong with the body, and where.
+    ///
+    /// # Panics
+    /// If there is no such function.
+    pub fn validate(&mut self, decoded: &DecodedModule, func: DefinedFuncIndex) -> Result<(), DecodeError> {
+        self.validate_body(
+            decoded,
+            func,
+            decoded.body(func),
+            decoded.module.bodies[func.index()].start as u64,
+        )
+    }
+
+    /// Validates a body that is not among the module's bytes (see [`ModuleDecoder::environment`]). `offset` is its
     /// place in the module, from the module's first byte.
     ///
-    /// Panics if there is no such function.
+    /// # Errors
+    /// What is wrong with the body, and where.
+    ///
+    /// # Panics
+    /// If there is no such function.
     ///
     /// [`ModuleDecoder::environment`]: crate::ModuleDecoder::environment
     pub fn validate_body(
-        &self,
+        &mut self,
+        decoded: &DecodedModule,
         func: DefinedFuncIndex,
         body: &[u8],
         offset: u64,
-        allocs: FuncValidatorAllocations,
-    ) -> Result<FuncValidatorAllocations, DecodeError> {
-        validate_body(self.func_to_validate(func), body, offset, allocs)
-            .map_err(|error| DecodeError::from_body_at(self, func, body, offset, error))
+    ) -> Result<(), DecodeError> {
+        match self.quick.validate(decoded, func, body) {
+            Ok(()) => Ok(()),
+            Err(Undecided) => self.validate_slowly(decoded, func, body, offset),
+        }
     }
 
-    /// Validates the bodies of all functions, in order. The error is the one with the lowest offset.
+    /// Validates a body by wasmparser's validator alone: the reference.
+    ///
+    /// # Errors
+    /// What is wrong with the body, and where.
+    ///
+    /// # Panics
+    /// If there is no such function.
+    pub fn validate_slowly(
+        &mut self,
+        decoded: &DecodedModule,
+        func: DefinedFuncIndex,
+        body: &[u8],
+        offset: u64,
+    ) -> Result<(), DecodeError> {
+        let allocations = core::mem::take(&mut self.allocations);
+        match validate_body(decoded.func_to_validate(func), body, offset, allocations) {
+            Ok(allocations) => {
+                self.allocations = allocations;
+                Ok(())
+            }
+            Err(error) => Err(DecodeError::from_body_at(decoded, func, body, offset, error)),
+        }
+    }
+}
+
+impl DecodedModule {
+    /// Validates the bodies of all functions, in order.
+    ///
+    /// # Errors
+    /// The one with the lowest offset.
     pub fn validate_all(&self) -> Result<(), DecodeError> {
-        let mut allocs = FuncValidatorAllocations::default();
+        let mut validator = BodyValidator::new();
         for func in 0..self.module.bodies.len() {
-            allocs = self.validate_function(DefinedFuncIndex(func as u32), allocs)?;
+            validator.validate(self, DefinedFuncIndex(func as u32))?;
         }
         Ok(())
+    }
+
+    /// Whether wasmparser's validator accepts a body.
+    pub(crate) fn accepts_slowly(&self, func: DefinedFuncIndex, body: &[u8]) -> bool {
+        validate_body(self.func_to_validate(func), body, 0, FuncValidatorAllocations::default()).is_ok()
     }
 }
 
 impl DecodeError {
     /// An error that a validator for the body of a defined function reported (see
     /// [`DecodedModule::func_to_validate`]), with an offset from the module's first byte. For compilers that validate
-    /// while they compile; all get the error that [`DecodedModule::validate_function`] would give.
+    /// while they compile; all get the error that [`BodyValidator::validate`] would give.
     ///
     /// Panics if there is no such function.
     pub fn from_body(
@@ -62,7 +126,7 @@ impl DecodeError {
         DecodeError::from_body_at(decoded, func, decoded.body(func), offset, error)
     }
 
-    /// The same for a body that is not among the module's bytes (see [`DecodedModule::validate_body`]).
+    /// The same for a body that is not among the module's bytes (see [`BodyValidator::validate_body`]).
     ///
     /// Panics if there is no such function.
     pub fn from_body_at(

@@ -13,8 +13,9 @@ fn decode(bytes: &[u8]) -> Result<DecodedModule, DecodeError> {
 #[test]
 fn decoding_does_not_look_into_bodies() {
     let decoded = decode(&bytes("(module (func) (func (result i32)))")).unwrap();
-    let allocs = decoded.validate_function(DefinedFuncIndex(0), Default::default()).unwrap();
-    assert!(decoded.validate_function(DefinedFuncIndex(1), allocs).is_err());
+    let mut validator = BodyValidator::new();
+    validator.validate(&decoded, DefinedFuncIndex(0)).unwrap();
+    assert!(validator.validate(&decoded, DefinedFuncIndex(1)).is_err());
 }
 
 #[test]

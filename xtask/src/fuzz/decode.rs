@@ -5,7 +5,9 @@ use crate::rng::Rng;
 use anyhow::Result;
 use engine_cli::objdump::DumpOptions;
 use engine_cli::stats::compile_batch;
-use engine_decoder::{DecodeError, DecodedModule, Features, FuncValidatorAllocations, ModuleDecoder};
+use engine_decoder::{
+    BodyValidator, DecodeError, DecodedModule, DefinedFuncIndex, Features, ModuleDecoder, QuickValidator,
+};
 use engine_instance::{Config, Engine, Module};
 use engine_machine::Arch;
 
@@ -57,6 +59,9 @@ impl Fuzzer for Decode {
         if validated.as_ref().err() != first.as_ref() {
             return Err(format!("validating all: {validated:?}; one by one: {first:?}"));
         }
+        if validated.is_ok() {
+            quick_accepts_valid(&decoded)?;
+        }
         if bytes.len() > LARGE {
             return Ok(true);
         }
@@ -93,18 +98,29 @@ fn decode_in_pieces(rng: &mut Rng, bytes: &[u8]) -> Result<DecodedModule, Decode
     decoder.finish()
 }
 
-/// The error of the first invalid body, each validated on its own, last to first.
+/// The error of the first invalid body, each validated on its own by wasmparser alone, last to first.
 fn first_invalid(decoded: &DecodedModule) -> Option<DecodeError> {
-    let mut allocations = FuncValidatorAllocations::default();
+    let mut validator = BodyValidator::new();
     let mut first = None;
     for i in (0..decoded.module.num_defined_functions()).rev() {
-        match decoded.validate_function(engine_decoder::DefinedFuncIndex(i), allocations) {
-            Ok(reused) => allocations = reused,
-            Err(error) => {
-                first = Some(error);
-                allocations = FuncValidatorAllocations::default();
-            }
+        let func = DefinedFuncIndex(i);
+        let offset = decoded.module.bodies[func.index()].start as u64;
+        if let Err(error) = validator.validate_slowly(decoded, func, decoded.body(func), offset) {
+            first = Some(error);
         }
     }
     first
+}
+
+/// What quick validation makes of a body that wasmparser accepts: with the default features it knows everything but what
+/// needs proposals, which are off.
+fn quick_accepts_valid(decoded: &DecodedModule) -> Result<(), String> {
+    let mut quick = QuickValidator::new();
+    for i in 0..decoded.module.num_defined_functions() {
+        let func = DefinedFuncIndex(i);
+        quick
+            .validate(decoded, func, decoded.body(func))
+            .map_err(|_| format!("the quick validator does not accept valid function {i}"))?;
+    }
+    Ok(())
 }

@@ -1,0 +1,233 @@
+//! The quick validator: decoding and validation of function bodies in one loop, for what nearly all bodies consist of.
+//!
+//! It knows the operators and types of WebAssembly 2.0 without vectors, and decides in one direction only: a body that it
+//! accepts is valid. At anything else, invalid or merely unknown, it stops with [`Undecided`], and wasmparser's validator,
+//! which is slower and knows everything, has the word: it gives the errors and handles the rest. So the two can never
+//! disagree on an error, and new proposals need nothing here. That every accepted body is valid is checked in debug builds
+//! and by `cargo xtask fuzz decode`.
+//!
+//! Operators are shown to a visitor as they are accepted, so a compiler needs no second decoding.
+//!
+//! Sources: core specification, "Instructions" in the chapters "Validation" and "Binary Format", and appendix "Validation
+//! Algorithm".
+
+mod operators;
+mod reader;
+mod stack;
+mod types;
+
+use crate::features::Features;
+use crate::index::DefinedFuncIndex;
+use crate::module::DecodedModule;
+use crate::types::FuncType;
+use crate::types::ValType;
+use operators::Walk;
+use reader::Reader;
+use stack::Stacks;
+use types::Ty;
+use wasmparser::VisitOperator;
+
+/// The quick validator makes no statement on a body: it is invalid, or uses what the quick validator does not know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Undecided;
+
+/// Who is shown a body's operators.
+pub trait BodyVisitor<'a>: VisitOperator<'a, Output = ()> {
+    /// A run of declared locals, before all operators.
+    fn locals(&mut self, count: u32, ty: wasmparser::ValType);
+
+    /// The operators follow: the bytes from the end of the declarations to the end of the body.
+    fn start(&mut self, operators: &'a [u8]);
+
+    /// An operator follows, at this position of the operators. Returns whether to go on: `false` ends the walk
+    /// with [`Undecided`].
+    fn operator(&mut self, position: usize) -> bool;
+}
+
+/// Proposals whose being enabled changes nothing for the operators that the quick validator knows, beyond what it minds.
+const KNOWN: Features = Features::WASM2
+    .with(Features::EXTENDED_CONST)
+    .with(Features::MULTI_MEMORY)
+    .with(Features::SIMD)
+    .with(Features::RELAXED_SIMD)
+    .with(Features::TAIL_CALL)
+    .with(Features::THREADS)
+    .with(Features::EXCEPTIONS);
+
+/// Locals whose types are looked up directly; the types of later ones are searched for.
+const DIRECT_LOCALS: usize = 64;
+
+/// The most locals of a function, parameters included (wasmparser has the same limit).
+const MAX_LOCALS: u32 = 50_000;
+
+/// Memory for validating bodies, reused from one to the next.
+#[derive(Default)]
+pub struct QuickValidator {
+    stacks: Stacks,
+    locals: Locals,
+    /// `br_table`s so far.
+    tables: u32,
+}
+
+impl core::fmt::Debug for QuickValidator {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("QuickValidator").finish_non_exhaustive()
+    }
+}
+
+/// Types of a function's locals.
+#[derive(Default)]
+struct Locals {
+    direct: Vec<Ty>,
+    /// For each run of locals of one type: the index after it.
+    runs: Vec<(u32, Ty)>,
+    count: u32,
+}
+
+impl Locals {
+    fn reset(&mut self) {
+        self.direct.clear();
+        self.runs.clear();
+        self.count = 0;
+    }
+
+    fn define(&mut self, count: u32, ty: Ty) -> Result<(), Undecided> {
+        let total = self.count.checked_add(count).filter(|&total| total <= MAX_LOCALS).ok_or(Undecided)?;
+        let direct = (total as usize).min(DIRECT_LOCALS);
+        if self.direct.len() < direct {
+            self.direct.resize(direct, ty);
+        }
+        self.runs.push((total, ty));
+        self.count = total;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn get(&self, index: u32) -> Result<Ty, Undecided> {
+        match self.direct.get(index as usize) {
+            Some(&ty) => Ok(ty),
+            None => self.search(index),
+        }
+    }
+
+    #[cold]
+    fn search(&self, index: u32) -> Result<Ty, Undecided> {
+        let run = self.runs.partition_point(|&(end, _)| end <= index);
+        self.runs.get(run).map(|&(_, ty)| ty).ok_or(Undecided)
+    }
+}
+
+/// Whether the quick validator can be asked about a module's bodies. Computed once for each module.
+pub(crate) fn applies(module: &crate::module::Module, enabled: Features) -> bool {
+    let known = |ty: &ValType| Ty::of(*ty) != Ty::Unknown;
+    let known_types = |ty: &FuncType| ty.params().iter().chain(ty.results()).all(known);
+    enabled.contains(Features::WASM2)
+        && KNOWN.contains(enabled)
+        && module.types.iter().all(known_types)
+        && module.globals.iter().all(|global| known(&global.content))
+        && module.tables.iter().all(|table| Ty::of_ref(table.element) != Ty::Unknown)
+        && module.memories.iter().all(|memory| !memory.memory64)
+}
+
+impl QuickValidator {
+    /// A validator with no memory allocated.
+    pub fn new() -> QuickValidator {
+        QuickValidator::default()
+    }
+
+    /// Validates the body of a defined function and shows it to `visitor`, operator by operator, each when it is accepted.
+    ///
+    /// # Errors
+    /// [`Undecided`] if the body is not known to be valid, or `visitor` wants no more.
+    ///
+    /// # Panics
+    /// If there is no such function.
+    #[inline]
+    pub fn walk<'a, V: BodyVisitor<'a>>(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        body: &'a [u8],
+        visitor: &mut V,
+    ) -> Result<(), Undecided> {
+        if !decoded.quick {
+            return Err(Undecided);
+        }
+        let module = &*decoded.module;
+        let type_index = module.functions[module.func_index(func).index()];
+        let simd = decoded.enabled.contains(Features::SIMD);
+        self.stacks.start(type_index.0);
+        self.locals.reset();
+        for &ty in module.types[type_index.index()].params() {
+            self.locals.define(1, Ty::of(ty))?;
+        }
+        let mut reader = Reader { bytes: body, at: 0 };
+        for _ in 0..reader.u32()? {
+            let count = reader.u32()?;
+            let ty = match Ty::from_byte(reader.byte()?) {
+                Ty::Unknown => return Err(Undecided),
+                Ty::V128 if !simd => return Err(Undecided),
+                ty => ty,
+            };
+            self.locals.define(count, ty)?;
+            visitor.locals(count, ty.to_wasmparser());
+        }
+        let operators = &body[reader.at..];
+        visitor.start(operators);
+        let reader = Reader { bytes: operators, at: 0 };
+        let walk = Walk {
+            decoded,
+            module,
+            stacks: &mut self.stacks,
+            locals: &self.locals,
+            tables: &mut self.tables,
+            reader,
+            visitor,
+        };
+        walk.run()?;
+        debug_assert!(decoded.accepts_slowly(func, body), "the quick validator accepts an invalid body");
+        Ok(())
+    }
+
+    /// Validates the body of a defined function.
+    ///
+    /// # Errors
+    /// [`Undecided`] if the body is not known to be valid.
+    ///
+    /// # Panics
+    /// If there is no such function.
+    pub fn validate(
+        &mut self,
+        decoded: &DecodedModule,
+        func: DefinedFuncIndex,
+        body: &[u8],
+    ) -> Result<(), Undecided> {
+        self.walk(decoded, func, body, &mut Nobody)
+    }
+}
+
+/// A visitor that looks at nothing.
+struct Nobody;
+
+macro_rules! ignore {
+    ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {$(
+        #[inline(always)]
+        fn $visit(&mut self $($(, _: $argty)*)?) {}
+    )*};
+}
+
+impl<'a> VisitOperator<'a> for Nobody {
+    type Output = ();
+    wasmparser::for_each_visit_operator!(ignore);
+}
+
+impl<'a> BodyVisitor<'a> for Nobody {
+    #[inline(always)]
+    fn locals(&mut self, _: u32, _: wasmparser::ValType) {}
+    #[inline(always)]
+    fn start(&mut self, _: &'a [u8]) {}
+    #[inline(always)]
+    fn operator(&mut self, _: usize) -> bool {
+        true
+    }
+}
