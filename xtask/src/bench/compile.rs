@@ -2,7 +2,7 @@
 //!
 //! Each module is measured in a process of its own (`engine compile --stats json`), in which validation and compilation alternate.
 
-use super::{geometric_mean, rounded};
+use super::statistics::{geometric_mean, rounded};
 use crate::packages::PACKAGES;
 use crate::{process, repo, table};
 use anyhow::{Context as _, Result, ensure};

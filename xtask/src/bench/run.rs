@@ -1,7 +1,7 @@
 //! `cargo xtask bench run`: whole processes, user and system time, compilation included, against the native program and against
 //! other engines. The least of several samples, the contestants taking turns.
 
-use super::{geometric_mean, rounded};
+use super::statistics::{geometric_mean, rounded};
 use crate::programs::{self, Program};
 use crate::{process, repo, table};
 use anyhow::{Context as _, Result, ensure};
