@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Runs a command to its end with our own standard streams.
 pub fn run(command: &mut Command) -> Result<()> {
@@ -98,6 +98,8 @@ pub struct Measured {
     pub stdout: Vec<u8>,
     /// User and system time of the whole process.
     pub cpu: Duration,
+    /// Time from before its start to after its end.
+    pub wall: Duration,
 }
 
 /// Runs a command to its end, with standard input from a file (or empty), and reads its accounts with `wait4`.
@@ -112,13 +114,15 @@ pub fn measure(command: &mut Command, stdin: Option<&Path>) -> Result<Measured> 
             command.stdin(Stdio::null());
         }
     }
+    let start = Instant::now();
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
     let mut stdout = Vec::new();
     let read = child.stdout.take().expect("standard output is piped").read_to_end(&mut stdout);
     let (status, usage) = wait4(&child)?;
+    let wall = start.elapsed();
     read.context("reading a command's output")?;
     let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
-    Ok(Measured { status, stdout, cpu: time(usage.ru_utime) + time(usage.ru_stime) })
+    Ok(Measured { status, stdout, cpu: time(usage.ru_utime) + time(usage.ru_stime), wall })
 }
 
 fn wait4(child: &Child) -> Result<(ExitStatus, libc::rusage)> {

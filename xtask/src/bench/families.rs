@@ -241,10 +241,8 @@ fn one_function(size: u32) -> Vec<u8> {
 
 fn functions(size: u32) -> Vec<u8> {
     let mut body = Function::new([]);
-    let mut sink = body.instructions();
-    sink.local_get(0).local_get(1).i32_add().local_tee(0).i32_const(7).i32_mul();
-    sink.local_get(1).i32_xor().local_set(1).end();
-    drop(sink);
+    body.instructions().local_get(0).local_get(1).i32_add().local_tee(0).i32_const(7).i32_mul();
+    body.instructions().local_get(1).i32_xor().local_set(1).end();
     module(&[ValType::I32; 2], size, &body)
 }
 

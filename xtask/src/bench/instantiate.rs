@@ -5,7 +5,7 @@ use super::engine_error;
 use super::maps::{Image, Reservation};
 use super::statistics::{Measure, alternate, rounded};
 use crate::table;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use engine_instance::{Engine, Instance, Module, Store};
 use serde_json::json;
 use std::sync::Barrier;
@@ -145,6 +145,7 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
             rows.push(row.cells(case, threads));
         }
     }
+    ensure!(!rows.is_empty(), "no case is named so");
     if json {
         println!("{summary}");
     } else {

@@ -1,13 +1,16 @@
 //! `cargo xtask bench`: speed, always as ratios within one run, the contestants alternating.
 
 mod bodies;
+mod callable;
 mod calls;
 mod compile;
 mod families;
 mod instantiate;
 mod maps;
+mod peers;
 mod run;
 mod scaling;
+mod startup;
 mod statistics;
 mod stats;
 
@@ -20,6 +23,8 @@ pub enum Command {
     Compile(compile::Args),
     /// The programs of the run corpus against native code and other engines
     Run(run::Args),
+    /// Whole processes that do almost nothing, against other engines
+    Startup(startup::Args),
     /// Making and dropping instances, against the bare system calls that their memories need
     Instantiate(instantiate::Args),
     /// Calls between host and Wasm, against indirect C calls
@@ -34,6 +39,7 @@ pub fn main(command: &Command, json: bool) -> Result<()> {
     match command {
         Command::Compile(args) => compile::main(args, json)?,
         Command::Run(args) => run::main(args, json)?,
+        Command::Startup(args) => startup::main(args, json)?,
         Command::Instantiate(args) => instantiate::main(args, json)?,
         Command::Calls(args) => calls::main(args, json)?,
         Command::Scaling(args) => scaling::main(args, json)?,
