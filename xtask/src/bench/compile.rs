@@ -8,14 +8,14 @@ use super::statistics::{Samples, geometric_mean, rounded, worst};
 use super::stats::Stats;
 use crate::packages::PACKAGES;
 use crate::{process, repo, table};
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `cargo xtask bench compile`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Processes for each module
+    /// Processes for each module; up to four times as many while their ratios disagree
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Samples in each process, of which the least counts
@@ -43,12 +43,17 @@ const LEAST_CODE: f64 = 1000.0;
 /// Modules with a smaller code section say little about memory, as the process itself needs some.
 const LEAST_CODE_FOR_MEMORY: f64 = 500_000.0;
 
+/// The ratio of the least times is doubted, and measured further, while it is this far from the median of the processes' ratios.
+const DOUBT: f64 = 0.03;
+/// In how many times as many processes at most.
+const MORE: u32 = 4;
+
 /// A module of the corpus that has been measured.
 struct Row {
     name: String,
     stats: Stats,
-    /// Distance between the quartiles of the processes' ratios, in hundredths.
-    spread: f64,
+    /// Ratio of compilation to validation in each process.
+    ratios: Samples,
 }
 
 /// `cargo xtask bench compile`
@@ -56,7 +61,7 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
     let engine = process::build_release_engine()?;
     let mut rows = Vec::new();
     for file in files(args)? {
-        let Some(row) = measure(&engine, &file, args) else { continue };
+        let Some(row) = measure(&engine, &file, args)? else { continue };
         if json {
             row.print_json(&args.tier);
         }
@@ -93,31 +98,33 @@ fn files(args: &Args) -> Result<Vec<PathBuf>> {
 }
 
 /// A module's statistics; `None`, with a line that says why, if it does not compile.
-fn measure(engine: &Path, file: &Path, args: &Args) -> Option<Row> {
+fn measure(engine: &Path, file: &Path, args: &Args) -> Result<Option<Row>> {
     let name = file.strip_prefix(repo::corpus_dir()).unwrap_or(file).display().to_string();
-    let mut least: Option<Stats> = None;
-    let mut ratios = Vec::new();
-    for _ in 0..args.rounds {
-        match Stats::of(engine, file, &args.tier, args.repeat) {
-            Ok(stats) => {
-                ratios.push(stats.compile_ms / stats.validate_ms);
-                match &mut least {
-                    Some(least) => least.merge(&stats),
-                    None => least = Some(stats),
-                }
-            }
-            Err(error) => {
-                eprintln!("{name}: skipped: {error:#}");
-                return None;
-            }
+    let mut row = match Stats::of(engine, file, &args.tier, args.repeat) {
+        Ok(stats) => Row { name, ratios: Samples::new(vec![stats.compile_ms / stats.validate_ms]), stats },
+        Err(error) => {
+            eprintln!("{name}: skipped: {error:#}");
+            return Ok(None);
         }
+    };
+    let mut rounds = 1;
+    while rounds < args.rounds || (row.is_doubtful() && rounds < MORE * args.rounds) {
+        let stats = Stats::of(engine, file, &args.tier, args.repeat).with_context(|| row.name.clone())?;
+        row.ratios.push(stats.compile_ms / stats.validate_ms);
+        row.stats.merge(&stats);
+        rounds += 1;
     }
-    Some(Row { name, stats: least?, spread: Samples::new(ratios).spread() })
+    Ok(Some(row))
 }
 
 impl Row {
     fn ratio(&self) -> f64 {
         self.stats.compile_ms / self.stats.validate_ms
+    }
+
+    /// Whether the machine was faster while one of the two was at its least.
+    fn is_doubtful(&self) -> bool {
+        (self.ratio() / self.ratios.median() - 1.0).abs() > DOUBT
     }
 
     fn mb_per_s(&self) -> f64 {
@@ -136,7 +143,7 @@ impl Row {
             json!({
                 "module": self.name, "tier": tier, "code_section_bytes": stats.code_section_bytes,
                 "validate_ms": stats.validate_ms, "compile_ms": stats.compile_ms, "ratio": rounded(self.ratio()),
-                "ratio_spread_percent": rounded(self.spread), "mb_per_s": rounded(self.mb_per_s()),
+                "ratio_spread_percent": rounded(self.ratios.spread()), "mb_per_s": rounded(self.mb_per_s()),
                 "machine_code_bytes": stats.machine_code_bytes, "peak_bytes": stats.peak_bytes,
             })
         );
@@ -150,7 +157,7 @@ impl Row {
             format!("{:.2}", stats.validate_ms),
             format!("{:.2}", stats.compile_ms),
             format!("{:.2}", self.ratio()),
-            format!("{:.1}", self.spread),
+            format!("{:.1}", self.ratios.spread()),
             format!("{:.1}", self.mb_per_s()),
             format!("{:.2}", stats.machine_code_bytes / stats.code_section_bytes.max(1.0)),
             format!("{:.2}", self.peak()),
