@@ -1,7 +1,7 @@
 //! `cargo xtask bench calls`: what a call between host and Wasm costs, in multiples of an indirect C call with the same
 //! arguments.
 //!
-//! Everything is measured in this process, as a program that embeds the engine would be built: without link-time optimisation.
+//! Everything is measured in this process, built as a program that embeds the engine is (`rerun_measurable`).
 
 use super::engine_error;
 use super::statistics::{Measure, Samples, alternate, rounded, worst};
