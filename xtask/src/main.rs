@@ -7,6 +7,7 @@ mod ci;
 mod corpus;
 mod disas;
 mod fuzz;
+mod kernels;
 mod packages;
 mod process;
 mod programs;
@@ -60,6 +61,9 @@ enum Command {
     /// Speed, as ratios within one run
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Runs the native form of one of our kernels, for `bench run`
+    #[command(hide = true)]
+    Kernel(kernels::Args),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
         Command::Fuzz(command) => checked("fuzz", fuzz::main(&command, json)),
         Command::Aarch64(args) => checked("aarch64", aarch64::main(&args, json)),
         Command::Bench(command) => bench::main(&command, json),
+        Command::Kernel(args) => kernels::main(&args),
     };
     result.map_or_else(report, |()| ExitCode::SUCCESS)
 }

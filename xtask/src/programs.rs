@@ -27,8 +27,8 @@ pub struct Program {
     pub name: String,
     /// The WASI command.
     pub wasm: PathBuf,
-    /// The same program for this machine, if there is one.
-    pub native: Option<PathBuf>,
+    /// The command that runs the same program for this machine, if there is one.
+    pub native: Option<Vec<String>>,
     /// Arguments after the program's name.
     pub args: Vec<String>,
     stdin: Option<PathBuf>,
@@ -54,7 +54,7 @@ fn program(dir: &Path, entry: &Value) -> Result<Program> {
     Ok(Program {
         name: text("name")?.to_owned(),
         wasm: dir.join(text("wasm")?),
-        native: entry["native"].as_str().map(|name| dir.join(name)),
+        native: entry["native"].as_str().map(|name| vec![dir.join(name).display().to_string()]),
         args: args
             .iter()
             .map(|arg| Ok(arg.as_str().context("an argument is no text")?.to_owned()))
@@ -67,6 +67,20 @@ fn program(dir: &Path, entry: &Value) -> Result<Program> {
 }
 
 impl Program {
+    /// A program without arguments and input that ends with 0 and prints this. No words mean that there is no native form.
+    pub fn printing(name: &str, wasm: PathBuf, native: Vec<String>, stdout: &str) -> Program {
+        Program {
+            name: name.to_owned(),
+            wasm,
+            native: Some(native).filter(|words| !words.is_empty()),
+            args: Vec::new(),
+            stdin: None,
+            mask: None,
+            exit: 0,
+            stdout_sha256: sha256(stdout.as_bytes()),
+        }
+    }
+
     /// Runs the program by a command to which its arguments are added, and checks how it ends and what it prints.
     pub fn run(&self, command: &mut Command) -> Result<Measured> {
         let measured = process::measure(command.args(&self.args), self.stdin.as_deref())?;

@@ -1,5 +1,6 @@
 //! Where things are.
 
+use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
 /// The repository's root.
@@ -24,6 +25,16 @@ pub fn run_corpus_dir() -> PathBuf {
 /// The path as seen from the root, for messages.
 pub fn relative(path: &Path) -> &Path {
     path.strip_prefix(root()).unwrap_or(path)
+}
+
+/// Makes a module in text form binary, under the same name in the folder `to`, and returns its path.
+pub fn binary_of(text: &Path, to: &Path) -> Result<PathBuf> {
+    let name = text.file_stem().with_context(|| format!("{} names no file", text.display()))?;
+    let bytes = wat::parse_file(text)?;
+    std::fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
+    let binary = to.join(name).with_extension("wasm");
+    std::fs::write(&binary, bytes).with_context(|| format!("writing {}", binary.display()))?;
+    Ok(binary)
 }
 
 /// All files below a folder whose name ends in one of the extensions, sorted.

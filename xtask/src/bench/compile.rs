@@ -1,25 +1,30 @@
-//! `cargo xtask bench compile`: what compiling a module costs, in multiples of what validating it costs.
+//! `cargo xtask bench compile`: what compiling a module costs, in multiples of what validating it costs, and the fixed cost of small
+//! modules.
 //!
-//! Each module is measured in a process of its own (`engine compile --stats json`), in which validation and compilation alternate.
+//! Each module is measured in processes of its own (`engine compile --stats json`), in which validation and compilation alternate.
 
-use super::{geometric_mean, rounded};
+use super::callable;
+use super::statistics::{Samples, geometric_mean, rounded, worst};
+use super::stats::Stats;
 use crate::packages::PACKAGES;
 use crate::{process, repo, table};
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Arguments of `cargo xtask bench compile`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Take the least time of this many runs
-    #[arg(long, value_name = "N", default_value_t = 9)]
+    /// Processes for each module; up to four times as many while their ratios disagree
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Samples in each process, of which the least counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
     /// Which compiler makes the code
     #[arg(long, value_name = "TIER", default_value = "baseline")]
     tier: String,
-    /// Only modules whose path contains this
+    /// Only modules whose path contains this; "synthetic" for the small modules alone
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// These modules instead of the corpus
@@ -27,8 +32,60 @@ pub struct Args {
     files: Vec<PathBuf>,
 }
 
+impl Args {
+    fn wants(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
+    }
+}
+
+/// Modules with a smaller code section have nothing to compile, and do not count in the means.
+const LEAST_CODE: f64 = 1000.0;
+/// Modules with a smaller code section say little about memory, as the process itself needs some.
+const LEAST_CODE_FOR_MEMORY: f64 = 500_000.0;
+
+/// The ratio of the least times is doubted, and measured further, while it is this far from the median of the processes' ratios.
+const DOUBT: f64 = 0.03;
+/// In how many times as many processes at most.
+const MORE: u32 = 4;
+
+/// A module of the corpus that has been measured.
+struct Row {
+    name: String,
+    stats: Stats,
+    /// Ratio of compilation to validation in each process.
+    ratios: Samples,
+}
+
 /// `cargo xtask bench compile`
 pub fn main(args: &Args, json: bool) -> Result<()> {
+    let engine = process::build_release_engine()?;
+    let mut rows = Vec::new();
+    for file in files(args)? {
+        let Some(row) = measure(&engine, &file, args)? else { continue };
+        if json {
+            row.print_json(&args.tier);
+        }
+        rows.push(row);
+    }
+    let small = if args.files.is_empty() && args.tier == "baseline" {
+        callable::measure(|name| args.wants(name))?
+    } else {
+        Vec::new()
+    };
+    ensure!(!rows.is_empty() || !small.is_empty(), "no module could be measured");
+    if json {
+        small.iter().for_each(|row| println!("{}", row.json(&args.tier)));
+    } else {
+        print_tables(&rows, &small);
+    }
+    if !rows.is_empty() {
+        print_summary(&rows, &args.tier, json);
+    }
+    Ok(())
+}
+
+/// The modules to measure.
+fn files(args: &Args) -> Result<Vec<PathBuf>> {
     let mut files = args.files.clone();
     if files.is_empty() {
         for package in &PACKAGES {
@@ -36,78 +93,122 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
             files.extend(package.modules());
         }
     }
-    if let Some(filter) = &args.filter {
-        files.retain(|file| file.to_string_lossy().contains(filter.as_str()));
-    }
-    let engine = process::build_release_engine()?;
-    let mut rows = Vec::new();
-    let mut ratios = Vec::new();
-    for file in &files {
-        let name = file.strip_prefix(repo::corpus_dir()).unwrap_or(file).display().to_string();
-        let Some(stats) = measure(&engine, file, args, &name)? else { continue };
-        let number = |key: &str| stats[key].as_f64().with_context(|| format!("no `{key}`"));
-        let (validate, compile) = (number("validate_ms")?, number("compile_ms")?);
-        let (section, code) = (number("code_section_bytes")?, number("machine_code_bytes")?);
-        let ratio = compile / validate;
-        let mb_per_s = section / 1e3 / compile;
-        ratios.push(ratio);
-        if json {
-            println!(
-                "{}",
-                json!({
-                    "module": name, "tier": args.tier, "code_section_bytes": section, "validate_ms": validate,
-                    "compile_ms": compile, "ratio": rounded(ratio), "mb_per_s": rounded(mb_per_s),
-                    "machine_code_bytes": code, "peak_bytes": number("peak_bytes")?,
-                })
-            );
+    files.retain(|file| args.wants(&file.to_string_lossy()));
+    Ok(files)
+}
+
+/// A module's statistics; `None`, with a line that says why, if it does not compile.
+fn measure(engine: &Path, file: &Path, args: &Args) -> Result<Option<Row>> {
+    let name = file.strip_prefix(repo::corpus_dir()).unwrap_or(file).display().to_string();
+    let mut row = match Stats::of(engine, file, &args.tier, args.repeat) {
+        Ok(stats) => Row { name, ratios: Samples::new(vec![stats.compile_ms / stats.validate_ms]), stats },
+        Err(error) => {
+            eprintln!("{name}: skipped: {error:#}");
+            return Ok(None);
         }
-        rows.push(vec![
-            name,
-            format!("{section:.0}"),
-            format!("{validate:.2}"),
-            format!("{compile:.2}"),
-            format!("{ratio:.2}"),
-            format!("{mb_per_s:.1}"),
-            format!("{:.2}", code / section.max(1.0)),
-            format!("{:.2}", number("peak_bytes")? / section.max(1.0)),
-        ]);
+    };
+    let mut rounds = 1;
+    while rounds < args.rounds || (row.is_doubtful() && rounds < MORE * args.rounds) {
+        let stats = Stats::of(engine, file, &args.tier, args.repeat).with_context(|| row.name.clone())?;
+        row.ratios.push(stats.compile_ms / stats.validate_ms);
+        row.stats.merge(&stats);
+        rounds += 1;
     }
-    ensure!(!ratios.is_empty(), "no module of the corpus could be measured");
-    let mean = geometric_mean(ratios.iter().copied());
-    let worst = ratios.iter().copied().fold(0.0, f64::max);
-    if json {
+    Ok(Some(row))
+}
+
+impl Row {
+    fn ratio(&self) -> f64 {
+        self.stats.compile_ms / self.stats.validate_ms
+    }
+
+    /// Whether the machine was faster while one of the two was at its least.
+    fn is_doubtful(&self) -> bool {
+        (self.ratio() / self.ratios.median() - 1.0).abs() > DOUBT
+    }
+
+    fn mb_per_s(&self) -> f64 {
+        self.stats.code_section_bytes / 1e3 / self.stats.compile_ms
+    }
+
+    /// Peak memory in multiples of the code section.
+    fn peak(&self) -> f64 {
+        self.stats.peak_bytes / self.stats.code_section_bytes.max(1.0)
+    }
+
+    fn print_json(&self, tier: &str) {
+        let stats = &self.stats;
         println!(
             "{}",
             json!({
-                "summary": true, "tier": args.tier, "modules": ratios.len(), "geomean_ratio": rounded(mean),
-                "worst_ratio": rounded(worst),
+                "module": self.name, "tier": tier, "code_section_bytes": stats.code_section_bytes,
+                "validate_ms": stats.validate_ms, "compile_ms": stats.compile_ms, "ratio": rounded(self.ratio()),
+                "ratio_spread_percent": rounded(self.ratios.spread()), "mb_per_s": rounded(self.mb_per_s()),
+                "machine_code_bytes": stats.machine_code_bytes, "peak_bytes": stats.peak_bytes,
             })
         );
-    } else {
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let stats = &self.stats;
+        vec![
+            self.name.clone(),
+            format!("{:.0}", stats.code_section_bytes),
+            format!("{:.2}", stats.validate_ms),
+            format!("{:.2}", stats.compile_ms),
+            format!("{:.2}", self.ratio()),
+            format!("{:.1}", self.ratios.spread()),
+            format!("{:.1}", self.mb_per_s()),
+            format!("{:.2}", stats.machine_code_bytes / stats.code_section_bytes.max(1.0)),
+            format!("{:.2}", self.peak()),
+        ]
+    }
+}
+
+fn print_tables(rows: &[Row], small: &[callable::Row]) {
+    if !rows.is_empty() {
         let header = [
             "module",
             "code section",
             "validate ms",
             "compile ms",
             "ratio",
+            "spread %",
             "MB/s",
             "code / section",
             "peak / section",
         ];
-        table::print(&header, &rows);
-        println!("compile / validate: geometric mean {mean:.2}, worst {worst:.2}");
+        table::print(&header, &rows.iter().map(Row::cells).collect::<Vec<_>>());
     }
-    Ok(())
+    if !small.is_empty() {
+        let header = ["module", "bytes", "validate µs", "callable µs", "spread %", "ratio", "spread %"];
+        table::print(&header, &small.iter().map(callable::Row::cells).collect::<Vec<_>>());
+        println!("callable: from bytes to a typed export of an instance; medians");
+    }
 }
 
-/// The statistics of a module; `None`, with a line that says why, if it does not compile.
-fn measure(engine: &Path, file: &Path, args: &Args, name: &str) -> Result<Option<Value>> {
-    let mut command = Command::new(engine);
-    command.args(["compile", "--stats", "json", "--tier", &args.tier, "--repeat", &args.repeat.to_string()]);
-    let output = command.arg(file).output().context("starting the engine")?;
-    if !output.status.success() {
-        eprintln!("{name}: skipped: {}", String::from_utf8_lossy(&output.stderr).trim());
-        return Ok(None);
+fn print_summary(rows: &[Row], tier: &str, json: bool) {
+    let counted = || rows.iter().filter(|row| row.stats.code_section_bytes >= LEAST_CODE);
+    let large: Vec<&Row> =
+        rows.iter().filter(|row| row.stats.code_section_bytes >= LEAST_CODE_FOR_MEMORY).collect();
+    let (mean, worst_ratio) = (geometric_mean(counted().map(Row::ratio)), worst(counted().map(Row::ratio)));
+    let peak = (!large.is_empty()).then(|| worst(large.iter().map(|row| row.peak())));
+    if json {
+        println!(
+            "{}",
+            json!({
+                "summary": true, "tier": tier, "modules": counted().count(), "geomean_ratio": rounded(mean),
+                "worst_ratio": rounded(worst_ratio), "worst_peak_per_code_byte": peak.map(rounded),
+            })
+        );
+        return;
     }
-    Ok(Some(serde_json::from_slice(&output.stdout).context("the statistics are no JSON")?))
+    println!("compile / validate, least against least: geometric mean {mean:.2}, worst {worst_ratio:.2}");
+    if let Some(peak) = peak {
+        println!("peak memory: at worst {peak:.2} bytes for each byte of a code section of 500 kB or more");
+    }
+    let uncounted = rows.len() - counted().count();
+    if uncounted > 0 {
+        println!("{uncounted} modules with less than 1 kB of code do not count");
+    }
 }

@@ -1,9 +1,20 @@
 //! `cargo xtask bench`: speed, always as ratios within one run, the contestants alternating.
 
+mod bodies;
+mod callable;
+mod calls;
 mod compile;
+mod families;
+mod instantiate;
+mod maps;
+mod peers;
 mod run;
+mod scaling;
+mod startup;
+mod statistics;
+mod stats;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 /// What to measure.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -12,14 +23,39 @@ pub enum Command {
     Compile(compile::Args),
     /// The programs of the run corpus against native code and other engines
     Run(run::Args),
+    /// Whole processes that do almost nothing, against other engines
+    Startup(startup::Args),
+    /// Making and dropping instances, against the bare system calls that their memories need
+    Instantiate(instantiate::Args),
+    /// Calls between host and Wasm, against indirect C calls
+    Calls(calls::Args),
+    /// Growth of compile time and memory with a module's size, for synthetic families
+    Scaling(scaling::Args),
+}
+
+impl Command {
+    /// Whether our own process is measured, besides others or alone.
+    fn measures_own_process(&self) -> bool {
+        matches!(self, Command::Compile(_) | Command::Instantiate(_) | Command::Calls(_))
+    }
 }
 
 /// `cargo xtask bench`
 pub fn main(command: &Command, json: bool) -> Result<()> {
+    if command.measures_own_process()
+        && let Some(status) = crate::process::rerun_measurable()?
+    {
+        ensure!(status.success(), "the benchmark failed: {status}");
+        return Ok(());
+    }
     let steal = crate::process::steal_ticks();
     match command {
         Command::Compile(args) => compile::main(args, json)?,
         Command::Run(args) => run::main(args, json)?,
+        Command::Startup(args) => startup::main(args, json)?,
+        Command::Instantiate(args) => instantiate::main(args, json)?,
+        Command::Calls(args) => calls::main(args, json)?,
+        Command::Scaling(args) => scaling::main(args, json)?,
     }
     let steal = crate::process::steal_ticks() - steal;
     if !json {
@@ -28,28 +64,7 @@ pub fn main(command: &Command, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// The geometric mean; 0 of nothing.
-fn geometric_mean(ratios: impl IntoIterator<Item = f64>) -> f64 {
-    let (mut sum, mut count) = (0.0, 0);
-    for ratio in ratios {
-        sum += ratio.ln();
-        count += 1;
-    }
-    if count == 0 { 0.0 } else { (sum / f64::from(count)).exp() }
-}
-
-/// Three decimals, for JSON.
-fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn geometric_mean_of_ratios() {
-        assert!((geometric_mean([2.0, 8.0]) - 4.0).abs() < 1e-9);
-        assert_eq!(geometric_mean([]), 0.0);
-    }
+/// An error of the engine's own, which is not a [`std::error::Error`], with all its causes.
+fn engine_error(error: engine_instance::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}")
 }

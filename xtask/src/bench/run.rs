@@ -1,14 +1,13 @@
-//! `cargo xtask bench run`: whole processes, user and system time, compilation included, against the native program and against
-//! other engines. The least of several samples, the contestants taking turns.
+//! `cargo xtask bench run`: whole processes, compilation included, against the native program and against other engines. The
+//! contestants take turns; the least sample of each counts.
 
-use super::{geometric_mean, rounded};
+use super::peers::{self, Contestant, PeerArgs};
+use super::statistics::{Samples, geometric_mean, rounded, worst};
 use crate::programs::{self, Program};
-use crate::{process, repo, table};
-use anyhow::{Context as _, Result, ensure};
+use crate::{kernels, process, repo, table};
+use anyhow::{Result, ensure};
 use serde_json::json;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
 
 /// Arguments of `cargo xtask bench run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,185 +18,182 @@ pub struct Args {
     /// Only programs whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Folder with `manifest.json` and the programs
+    /// Folder with `manifest.json` and the programs. Without it, the run corpus, or else the kernels of this repository
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
-    /// Another engine: a name, and the command to which module and arguments are added. Without any, those found on PATH
-    #[arg(long = "peer", value_name = "NAME=COMMAND")]
-    peers: Vec<String>,
-    /// Measure no other engine
+    /// Measure the time that passes instead of the CPU time of the process
     #[arg(long)]
-    no_peers: bool,
+    wall: bool,
+    #[command(flatten)]
+    peers: PeerArgs,
 }
 
-/// Who runs the programs.
-struct Contestant {
-    name: String,
-    /// Program and first arguments; empty for the native program.
-    command: Vec<String>,
-}
+/// The engine's tiers and memory modes by name, with the options of `engine run` for them.
+const TIERS: [(&str, &[&str]); 2] = [
+    (GUARDED, &["--tier", "baseline"]),
+    ("baseline-checked", &["--tier", "baseline", "--memory-mode", "checked"]),
+];
+/// The tier to which checked memories are compared.
+const GUARDED: &str = "baseline";
 
-/// The engine in its tiers, by name.
-const TIERS: [&str; 1] = ["baseline"];
+/// Seconds of a contestant in each program; `None` for one that did not give the right answer.
+type Times = Vec<Option<Samples>>;
 
 /// `cargo xtask bench run`
 pub fn main(args: &Args, json: bool) -> Result<()> {
-    let dir = args.corpus.clone().unwrap_or_else(repo::run_corpus_dir);
-    let mut all = programs::load(&dir)?;
+    let mut all = corpus(args)?;
     all.retain(|program| args.filter.as_ref().is_none_or(|filter| program.name.contains(filter)));
     ensure!(!all.is_empty(), "no program is named so");
     let engine = process::build_release_engine()?;
-    let mut contestants = vec![Contestant { name: "native".to_owned(), command: Vec::new() }];
-    for tier in TIERS {
-        let command =
-            vec![engine.display().to_string(), "run".to_owned(), "--tier".to_owned(), tier.to_owned()];
-        contestants.push(Contestant { name: tier.to_owned(), command });
-    }
-    if !args.no_peers {
-        contestants.extend(peers(args)?);
-    }
+    let mut contestants: Vec<Contestant> =
+        TIERS.iter().map(|(name, options)| Contestant::ours(name, &engine, options)).collect();
+    contestants.extend(args.peers.find()?);
 
+    // The native program comes first, then the contestants.
+    let mut names = vec!["native"];
+    names.extend(contestants.iter().map(|contestant| contestant.name.as_str()));
+    let mut table = Table { names, times: Vec::new() };
     let mut rows = Vec::new();
-    // By contestant and program.
-    let mut times: Vec<Vec<Option<Duration>>> = vec![Vec::new(); contestants.len()];
     for program in &all {
-        let best = sample(program, &contestants, args.samples)?;
-        let mut row = vec![program.name.clone()];
-        for (i, time) in best.iter().enumerate() {
-            times[i].push(*time);
-            row.push(match (time, i, best[0]) {
-                (None, ..) => "failed".to_owned(),
-                (Some(time), 0, _) | (Some(time), _, None) => format!("{:.3} s", time.as_secs_f64()),
-                (Some(time), _, Some(native)) => format!("{:.2}", ratio(*time, native)),
-            });
-        }
+        table.times.push(sample(program, &contestants, args)?);
         if json {
-            for (i, tier) in TIERS.iter().enumerate() {
-                print_json(program, tier, best[1 + i], &contestants, &best);
-            }
+            (0..TIERS.len()).for_each(|tier| table.print_program(program, 1 + tier));
         }
-        rows.push(row);
+        rows.push(table.row(program));
     }
-
-    let mut summary = vec!["geometric mean".to_owned(), String::new()];
-    for (i, contestant) in contestants.iter().enumerate().skip(1) {
-        summary.push(format!("{:.2}", geometric_mean(pairs(&times[i], &times[0]))));
-        if json && i <= TIERS.len() {
-            let worst = pairs(&times[i], &times[0]).fold(0.0, f64::max);
-            let mut line = json!({
-                "summary": true, "tier": contestant.name,
-                "geomean_to_native": rounded(geometric_mean(pairs(&times[i], &times[0]))),
-                "worst_to_native": rounded(worst),
-            });
-            for (j, peer) in contestants.iter().enumerate().skip(1 + TIERS.len()) {
-                let mean = geometric_mean(pairs(&times[i], &times[j]));
-                line[format!("geomean_to_{}", peer.name)] = json!(rounded(mean));
-            }
-            println!("{line}");
-        }
-    }
-    if !json {
-        rows.push(summary);
+    if json {
+        (0..TIERS.len()).for_each(|tier| table.print_summary(1 + tier));
+    } else {
+        rows.push(table.means());
         let mut header = vec!["program"];
-        header.extend(contestants.iter().map(|contestant| contestant.name.as_str()));
+        header.extend(&table.names);
         table::print(&header, &rows);
-        println!("native: CPU time of the whole process; the others: multiples of it");
+        let what = if args.wall { "time that passes" } else { "CPU time of the whole process" };
+        println!(
+            "native: {what}; the others: multiples of it, least against least; ±: distance between the quartiles"
+        );
     }
+    let failed: Vec<&str> = all
+        .iter()
+        .zip(&table.times)
+        .filter(|(_, times)| times[1..=TIERS.len()].iter().any(Option::is_none))
+        .map(|(program, _)| program.name.as_str())
+        .collect();
+    ensure!(failed.is_empty(), "wrong or no answer from the engine: {}", failed.join(", "));
     Ok(())
 }
 
-/// The least time of each contestant; `None` for one that does not give the right answer.
-fn sample(program: &Program, contestants: &[Contestant], samples: u32) -> Result<Vec<Option<Duration>>> {
-    let mut best = vec![Some(Duration::MAX); contestants.len()];
-    for round in 0..samples.max(1) {
-        for (contestant, best) in contestants.iter().zip(&mut best) {
-            let Some(least) = *best else { continue };
-            let mut command = match contestant.command.split_first() {
-                Some((program, args)) => {
-                    let mut command = Command::new(program);
-                    command.args(args);
-                    command
-                }
-                None => match &program.native {
-                    Some(native) => Command::new(native),
-                    None => {
-                        *best = None;
-                        continue;
-                    }
-                },
+/// The programs of the folder that was asked for, of the run corpus, or our own.
+fn corpus(args: &Args) -> Result<Vec<Program>> {
+    if let Some(dir) = &args.corpus {
+        return programs::load(dir);
+    }
+    let dir = repo::run_corpus_dir();
+    if dir.join("manifest.json").is_file() {
+        return programs::load(&dir);
+    }
+    eprintln!("no run corpus (ENGINE_RUN_CORPUS names its folder): measuring tests/kernels instead");
+    kernels::programs()
+}
+
+/// Samples of the native program and of each contestant.
+fn sample(program: &Program, contestants: &[Contestant], args: &Args) -> Result<Times> {
+    let mut times = vec![Some(Samples::default()); 1 + contestants.len()];
+    if program.native.is_none() {
+        times[0] = None;
+    }
+    for round in 0..args.samples.max(1) {
+        for (i, samples) in times.iter_mut().enumerate() {
+            let Some(measured) = samples else { continue };
+            let (name, mut command) = match (i.checked_sub(1), &program.native) {
+                (Some(i), _) => (contestants[i].name.as_str(), contestants[i].command(&program.wasm)),
+                (None, Some(native)) => ("native", peers::command(native)),
+                (None, None) => continue,
             };
-            if !contestant.command.is_empty() {
-                command.arg(&program.wasm);
-            }
             match program.run(&mut command) {
-                Ok(measured) => *best = Some(least.min(measured.cpu)),
+                Ok(run) => measured.push(if args.wall { run.wall } else { run.cpu }.as_secs_f64()),
                 Err(error) => {
-                    eprintln!("{}, {}, round {round}: {error:#}", program.name, contestant.name);
-                    *best = None;
+                    eprintln!("{}, {name}, round {round}: {error:#}", program.name);
+                    eprintln!("    to run it alone: cargo xtask bench run --filter {}", program.name);
+                    *samples = None;
                 }
             }
         }
     }
-    Ok(best)
+    Ok(times)
 }
 
-fn print_json(
-    program: &Program,
-    tier: &str,
-    ours: Option<Duration>,
-    contestants: &[Contestant],
-    best: &[Option<Duration>],
-) {
-    let mut line = json!({ "program": program.name, "tier": tier });
-    for (contestant, time) in contestants.iter().zip(best) {
-        if TIERS.contains(&contestant.name.as_str()) {
-            continue;
-        }
-        if let (Some(ours), Some(theirs)) = (ours, time) {
-            line[format!("ratio_to_{}", contestant.name)] = json!(rounded(ratio(ours, *theirs)));
-        }
+/// What has been measured so far: a line for each program, the native program and the contestants beside each other.
+struct Table<'a> {
+    names: Vec<&'a str>,
+    times: Vec<Times>,
+}
+
+impl Table<'_> {
+    /// Least time of a contestant over that of another, program by program, where both gave the right answer.
+    fn ratios(&self, a: usize, b: usize) -> impl Iterator<Item = f64> {
+        self.times.iter().filter_map(move |times| ratio(times[a].as_ref(), times[b].as_ref()))
     }
-    println!("{line}");
-}
 
-fn ratio(a: Duration, b: Duration) -> f64 {
-    a.as_secs_f64() / b.as_secs_f64().max(1e-6)
-}
-
-fn pairs<'a>(a: &'a [Option<Duration>], b: &'a [Option<Duration>]) -> impl Iterator<Item = f64> + 'a {
-    a.iter().zip(b).filter_map(|(a, b)| Some(ratio((*a)?, (*b)?)))
-}
-
-/// The engines that were asked for, or those on `PATH`.
-fn peers(args: &Args) -> Result<Vec<Contestant>> {
-    if !args.peers.is_empty() {
-        return args
-            .peers
-            .iter()
-            .map(|peer| {
-                let (name, command) = peer.split_once('=').context("a peer is written NAME=COMMAND")?;
-                let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-                ensure!(!command.is_empty(), "a peer is written NAME=COMMAND");
-                Ok(Contestant { name: name.to_owned(), command })
-            })
-            .collect();
+    /// To whom a tier is compared: the native program, the tier with guard pages if this is not it, and other engines.
+    fn others(&self, tier: usize) -> impl Iterator<Item = (usize, &str)> {
+        let ours = |name: &str| TIERS.iter().any(|(tier, _)| *tier == name);
+        let is_guarded = self.names[tier] == GUARDED;
+        self.names.iter().enumerate().filter_map(move |(i, name)| match *name {
+            GUARDED => (!is_guarded).then_some((i, "guarded")),
+            name => (!ours(name)).then_some((i, name)),
+        })
     }
-    let runner = repo::root().join("xtask/src/wasi.mjs").display().to_string();
-    let known: [(&str, &[&str]); 3] = [
-        ("wasmtime", &["run", "-C", "cache=n"]),
-        ("node", &["--no-warnings", &runner]),
-        ("wasmer", &["run"]),
-    ];
-    let mut found = Vec::new();
-    for (name, first) in known {
-        match process::find_on_path(name) {
-            Some(path) => {
-                let mut command = vec![path.display().to_string()];
-                command.extend(first.iter().map(|arg| (*arg).to_owned()));
-                found.push(Contestant { name: name.to_owned(), command });
+
+    /// The last program as a row.
+    fn row(&self, program: &Program) -> Vec<String> {
+        let mut row = vec![program.name.clone()];
+        let Some(times) = self.times.last() else { return row };
+        for (i, samples) in times.iter().enumerate() {
+            row.push(match (samples, ratio(samples.as_ref(), times[0].as_ref())) {
+                (None, _) if i == 0 => String::new(),
+                (None, _) => "failed".to_owned(),
+                (Some(samples), Some(ratio)) if i > 0 => format!("{ratio:.2} ±{:.0} %", samples.spread()),
+                (Some(samples), _) => format!("{:.3} s ±{:.0} %", samples.least(), samples.spread()),
+            });
+        }
+        row
+    }
+
+    fn means(&self) -> Vec<String> {
+        let mut row = vec!["geometric mean".to_owned(), String::new()];
+        row.extend((1..self.names.len()).map(|i| format!("{:.2}", geometric_mean(self.ratios(i, 0)))));
+        row
+    }
+
+    /// The last program and a tier as JSON.
+    fn print_program(&self, program: &Program, tier: usize) {
+        let mut line = json!({ "program": program.name, "tier": self.names[tier] });
+        let Some(times) = self.times.last() else { return };
+        if let Some(ours) = &times[tier] {
+            line["seconds"] = json!(rounded(ours.least()));
+            line["spread_percent"] = json!(rounded(ours.spread()));
+        }
+        for (i, other) in self.others(tier) {
+            if let Some(ratio) = ratio(times[tier].as_ref(), times[i].as_ref()) {
+                line[format!("ratio_to_{other}")] = json!(rounded(ratio));
             }
-            None => eprintln!("{name}: skipped, not on PATH"),
         }
+        println!("{line}");
     }
-    Ok(found)
+
+    /// A tier's means over all programs as JSON.
+    fn print_summary(&self, tier: usize) {
+        let mut line = json!({ "summary": true, "tier": self.names[tier], "programs": self.times.len() });
+        for (i, other) in self.others(tier) {
+            line[format!("geomean_to_{other}")] = json!(rounded(geometric_mean(self.ratios(tier, i))));
+            line[format!("worst_to_{other}")] = json!(rounded(worst(self.ratios(tier, i))));
+        }
+        println!("{line}");
+    }
+}
+
+fn ratio(a: Option<&Samples>, b: Option<&Samples>) -> Option<f64> {
+    // The kernel's accounts have no times below a microsecond.
+    Some(a?.least() / b?.least().max(1e-6))
 }
