@@ -87,6 +87,7 @@ impl<M: Masm> Generator<'_, M> {
     fn after_call(&mut self) {
         self.drop_caches();
         self.valid = RegSet::EMPTY;
+        self.checked = RegSet::EMPTY;
         self.held = RegSet::EMPTY;
     }
 

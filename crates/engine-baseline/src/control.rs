@@ -28,6 +28,12 @@ use engine_machine::{HeaderValue, Reg, RegSet, TrapCode};
 pub(crate) struct Homes {
     pub valid: RegSet,
     pub dirty: RegSet,
+    /// Homes compared with the memory's length on every path here.
+    pub checked: RegSet,
+}
+
+impl Homes {
+    const NONE: Homes = Homes { valid: RegSet::EMPTY, dirty: RegSet::EMPTY, checked: RegSet::EMPTY };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,9 +109,10 @@ impl Fix {
 
 impl<'a, M: Masm> Generator<'a, M> {
     fn homes_state(&self) -> Homes {
-        Homes { valid: self.valid, dirty: self.dirty }
+        Homes { valid: self.valid, dirty: self.dirty, checked: self.checked }
     }
     fn set_homes(&mut self, homes: Homes) {
+        self.checked = homes.checked;
         self.valid = homes.valid;
         self.dirty = homes.dirty;
         debug_assert!(self.dirty.without(self.valid).is_empty());
@@ -200,9 +207,11 @@ impl<'a, M: Masm> Generator<'a, M> {
         let assigned = self.homes_in(facts.assigned);
         let header = if facts.calls {
             // Calls clean and lose all homes; keep only what the loop works with.
-            Homes { valid: used, dirty: assigned }
+            Homes { valid: used, dirty: assigned, checked: RegSet::EMPTY }
         } else {
-            Homes { valid: used.union(self.valid), dirty: assigned.union(self.dirty) }
+            // What the loop does not assign stays as it was checked before.
+            let checked = self.checked.intersection(self.valid).without(assigned);
+            Homes { valid: used.union(self.valid), dirty: assigned.union(self.dirty), checked }
         };
         self.clean_homes(self.homes.without(header.dirty));
         self.load_homes(header.valid.without(self.valid));
@@ -231,7 +240,7 @@ impl<'a, M: Masm> Generator<'a, M> {
     pub fn visit_if(&mut self, ty: wasmparser::BlockType) {
         let (params, results) = self.block_kinds(ty);
         let else_label = self.masm.emitter().new_label();
-        let dead = Homes { valid: RegSet::EMPTY, dirty: RegSet::EMPTY };
+        let dead = Homes::NONE;
         if !self.reachable {
             return self.push_control(Kind::If(else_label, dead), params, results);
         }
@@ -394,18 +403,20 @@ impl<'a, M: Masm> Generator<'a, M> {
     /// Works out what an edge from the current state to a label needs, and adds the edge to the label's state.
     fn edge(&mut self, index: usize) -> Fix {
         let (valid, dirty) = (self.valid, self.dirty);
+        let checked = self.checked.intersection(valid);
         let control = &mut self.control[index];
         let none = Fix { store: RegSet::EMPTY, load: RegSet::EMPTY };
         if control.kind == Kind::Function {
-            control.at_label = Some(Homes { valid: RegSet::EMPTY, dirty: RegSet::EMPTY });
+            control.at_label = Some(Homes::NONE);
             return none;
         }
         let target = match (control.at_label, control.kind) {
             (Some(fixed), Kind::Loop) => fixed,
-            (None, _) => Homes { valid: valid.union(control.required), dirty },
+            (None, _) => Homes { valid: valid.union(control.required), dirty, checked },
             (Some(old), _) => {
                 let kept = old.valid.intersection(valid.union(old.dirty).union(control.required));
-                Homes { valid: kept, dirty: old.dirty.union(dirty.intersection(kept)) }
+                let dirty = old.dirty.union(dirty.intersection(kept));
+                Homes { valid: kept, dirty, checked: old.checked.intersection(checked) }
             }
         };
         control.at_label = Some(target);

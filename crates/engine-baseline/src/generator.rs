@@ -96,6 +96,9 @@ pub(crate) struct Generator<'a, M> {
     pub homes: RegSet,
     pub valid: RegSet,
     pub dirty: RegSet,
+    /// Homes whose value has been compared with the length of memory 0 since it was assigned or loaded, on every path here: it
+    /// is at most the length, and stays so, as memories only grow.
+    pub checked: RegSet,
     /// Local whose home a register is; for caches, the local cached.
     pub local_of: [u32; 64],
     pub pending: Pending,
@@ -148,6 +151,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             homes: RegSet::EMPTY,
             valid: RegSet::EMPTY,
             dirty: RegSet::EMPTY,
+            checked: RegSet::EMPTY,
             local_of: [0; 64],
             pending: Pending::None,
             lazy_floor: 0,
@@ -176,6 +180,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.homes = RegSet::EMPTY;
         self.valid = RegSet::EMPTY;
         self.dirty = RegSet::EMPTY;
+        self.checked = RegSet::EMPTY;
         self.pending = Pending::None;
         self.lazy_floor = 0;
         self.max_slots = self.num_locals;
@@ -478,6 +483,7 @@ impl<'a, M: Masm> Generator<'a, M> {
                 if !self.valid.contains(home) {
                     self.masm.load_frame(local.kind, home, frame::slot(index));
                     self.valid.insert(home);
+                    self.checked.remove(home);
                 }
                 home
             }
@@ -611,6 +617,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             }
             self.valid.insert(home);
             self.dirty.insert(home);
+            self.checked.remove(home);
             return;
         }
         let slot = frame::slot(index);
@@ -654,6 +661,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             self.masm.load_frame(self.locals[local as usize].kind, home, frame::slot(local));
         }
         self.valid = self.valid.union(homes);
+        self.checked = self.checked.without(homes);
     }
 
     // ---- looking ahead ----

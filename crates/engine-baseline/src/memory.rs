@@ -2,9 +2,11 @@
 
 use crate::generator::Generator;
 use crate::value::{Place, Value};
-use engine_decoder::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, ValKind};
+use engine_decoder::{FuncIndex, GlobalIndex, MemoryIndex, MemoryType, TableIndex, ValKind};
 use engine_machine::masm::{Address, Load, Masm, Operand, Shift, Size, Store};
-use engine_machine::{AccessMode, GUARD_SIZE, ImportedFunction, Place as DefinitionPlace, Reg};
+use engine_machine::{
+    AccessMode, CHECKED_GUARD_SIZE, GUARD_SIZE, ImportedFunction, Place as DefinitionPlace, Reg,
+};
 
 impl<M: Masm> Generator<'_, M> {
     /// The address of an access of `size` bytes at a popped index (of operand position `position`) plus a static offset,
@@ -46,9 +48,32 @@ impl<M: Masm> Generator<'_, M> {
             let address = Address { base, index: Some(index), offset: memarg.offset as i32 };
             return (address, [base_reg, Some(index)]);
         }
+        let place = self.env.layout.memory(memory);
+        if let Some(constant) = index.as_const() {
+            // A memory is never smaller than it begins.
+            let minimum =
+                self.env.module.memories[memory.index()].minimum.saturating_mul(MemoryType::PAGE_SIZE);
+            let start = u64::from(constant as u32) + memarg.offset;
+            if start + u64::from(size) <= minimum
+                && let Ok(offset) = i32::try_from(start)
+            {
+                return (Address { base, index: None, offset }, [base_reg, None]);
+            }
+        }
+        if end <= CHECKED_GUARD_SIZE {
+            let index = self.read(index, position);
+            if memory.0 != 0 || !self.checked.contains(index) {
+                // Where the index lives does not matter: checking leaves its value.
+                self.masm.index_check(index, place, self.env.flags.spectre);
+                if memory.0 == 0 && self.homes.contains(index) {
+                    self.checked.insert(index);
+                }
+            }
+            let address = Address { base, index: Some(index), offset: memarg.offset as i32 };
+            return (address, [base_reg, Some(index)]);
+        }
         let index = self.read(index, position);
         let checked = self.alloc(ValKind::I64);
-        let place = self.env.layout.memory(memory);
         self.masm.bounds_check(checked, index, memarg.offset, size, place, self.env.flags.spectre);
         self.release(index);
         (Address { base, index: Some(checked), offset: 0 }, [base_reg, Some(checked)])

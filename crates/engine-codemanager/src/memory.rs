@@ -4,27 +4,33 @@
 //!  Guarded   │ byte_size: read + write │ no access ……………………………………………………… │
 //!            base                                    base + 4 GiB + GUARD_SIZE
 //!
-//!  Checked   │ byte_size │ spare, zero │       grows in place or moves; code checks every access
-//!            base                      capacity
+//!  Checked   │ byte_size │ no access, at least CHECKED_GUARD_SIZE │       grows in place or moves; code checks its indices
+//!            base                                              base + mapped
 //! ```
 //! A guarded memory never moves, and nothing that compiled code can compute as an address lies outside of the reservation;
 //! address space costs no memory. Growing it is one `mprotect`.
 //!
 //! A checked memory's spare room grows with its size (by half, at most 64 MiB), and moving it moves page tables, not bytes,
-//! so growing by single pages to n takes O(n) in all. Bytes beyond `byte_size` have never been written, so they are zero.
+//! so growing by single pages to n takes O(n) in all. Behind `byte_size` nothing can be accessed, so what compiled code
+//! reaches from an index that it has checked faults there.
 #![allow(unsafe_code)]
 
 use crate::image::DataImage;
 use crate::os::{self, Access, At};
 use crate::{MemoryError, OsError};
 use core::ptr;
-use engine_machine::{AccessMode, GUARD_SIZE, MemoryRange};
+use engine_machine::{AccessMode, CHECKED_GUARD_SIZE, GUARD_SIZE, MemoryRange};
 
 /// Bytes that a 32-bit index reaches, and the largest memory.
 pub const MAX_MEMORY_BYTES: u64 = 1 << 32;
 
 const RESERVATION: usize = (MAX_MEMORY_BYTES + GUARD_SIZE) as usize;
 const MAX_SPARE: usize = 64 << 20;
+
+/// Bytes to reserve for a checked memory of a size.
+fn with_guard(bytes: usize) -> usize {
+    os::round_to_page(bytes) + os::round_to_page(CHECKED_GUARD_SIZE as usize)
+}
 
 /// What a memory shall be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,10 +64,13 @@ pub struct LinearMemory {
     byte_size: usize,
     maximum: u64,
     mode: AccessMode,
-    /// Bytes mapped, or reserved.
+    /// Bytes reserved, those in use included.
     mapped: usize,
     /// Whether the mapping may move (checked, not shared).
     movable: bool,
+    /// Ends of the parts that have moved together, ascending, page-aligned. The kernel moves one mapping at a time, and parts of
+    /// different descent stay different mappings.
+    moved: Vec<usize>,
 }
 
 impl LinearMemory {
@@ -79,17 +88,26 @@ impl LinearMemory {
             && let Ok(base) = os::reserve(At::Anywhere, RESERVATION)
         {
             let mode = AccessMode::Guarded;
-            let mut memory =
-                LinearMemory { base, byte_size: 0, maximum, mode, mapped: RESERVATION, movable: false };
+            let mut memory = LinearMemory {
+                base,
+                byte_size: 0,
+                maximum,
+                mode,
+                mapped: RESERVATION,
+                movable: false,
+                moved: Vec::new(),
+            };
             memory.grow_in_place(minimum)?;
             return Ok(memory);
         }
         // A memory that must not move needs its addresses now. Without a declared maximum that is out of reach.
-        let mapped =
-            os::round_to_page(if plan.shared { maximum as usize } else { minimum }).max(os::page_size());
-        let base = os::map_zero(mapped)?;
-        let movable = !plan.shared;
-        Ok(LinearMemory { base, byte_size: minimum, maximum, mode: AccessMode::Checked, mapped, movable })
+        let mapped = with_guard(if plan.shared { maximum as usize } else { minimum });
+        let base = os::reserve(At::Anywhere, mapped)?;
+        let (mode, movable) = (AccessMode::Checked, !plan.shared);
+        let mut memory =
+            LinearMemory { base, byte_size: 0, maximum, mode, mapped, movable, moved: Vec::new() };
+        memory.grow_in_place(minimum)?;
+        Ok(memory)
     }
 
     /// Whether a guarded memory could be had now: what decides how a module is compiled.
@@ -120,10 +138,9 @@ impl LinearMemory {
     pub fn access_mode(&self) -> AccessMode {
         self.mode
     }
-    /// The reservation in which faults are guest traps; empty for a checked memory, whose code never faults.
+    /// The reservation in which faults are guest traps. Changes when a checked memory grows.
     pub fn range(&self) -> MemoryRange {
-        let len = if self.mode == AccessMode::Guarded { self.mapped } else { 0 };
-        MemoryRange { start: self.base, end: self.base + len }
+        MemoryRange { start: self.base, end: self.base + self.mapped }
     }
 
     /// Grows by `delta` bytes of zeros and returns the old size. A checked memory may move.
@@ -155,22 +172,50 @@ impl LinearMemory {
     }
 
     fn grow_mapping(&mut self, new: usize) -> Result<(), OsError> {
-        if new > self.mapped {
+        if with_guard(new) > self.mapped {
             if !self.movable {
                 return Err(OsError { call: "growing a shared memory", errno: libc::ENOMEM });
             }
-            let needed = os::round_to_page(new);
-            let spare = (needed / 2).min(MAX_SPARE);
-            let roomy = os::round_to_page((needed + spare).min(self.maximum as usize)).max(needed);
-            // SAFETY: the mapping is ours and in one piece, and `&mut self` means that nobody uses its bytes.
-            let moved = unsafe {
-                os::remap(self.base, self.mapped, roomy)
-                    .map(|base| (base, roomy))
-                    .or_else(|_| os::remap(self.base, self.mapped, needed).map(|base| (base, needed)))
-            };
-            (self.base, self.mapped) = moved?;
+            let spare = (new / 2).min(MAX_SPARE);
+            let roomy = with_guard((new + spare).min(self.maximum as usize).max(new));
+            self.move_to(roomy).or_else(|_| self.move_to(with_guard(new)))?;
         }
-        self.byte_size = new;
+        self.grow_in_place(new)
+    }
+
+    /// Moves to a new reservation of `mapped` bytes.
+    fn move_to(&mut self, mapped: usize) -> Result<(), OsError> {
+        let target = os::reserve(At::Anywhere, mapped)?;
+        let used = os::round_to_page(self.byte_size);
+        // What cannot be moved is copied, so the target is made ready for that first: from then on nothing can fail.
+        if used > 0 {
+            // SAFETY: reserved just now, known to nobody.
+            if let Err(error) = unsafe { os::protect(target, used, Access::ReadWrite) } {
+                // SAFETY: as above.
+                unsafe { os::unmap(target, mapped) };
+                return Err(error);
+            }
+        }
+        if self.moved.last().is_none_or(|&end| end < used) {
+            self.moved.push(used);
+        }
+        let mut start = 0;
+        for &end in &self.moved {
+            let (from, to, len) = (self.base + start, target + start, end - start);
+            // SAFETY: both ranges are ours, and `&mut self` means that nobody uses the bytes. A range that has been moved is
+            // no longer ours and is not touched again.
+            unsafe {
+                if len > 0 && os::remap_over(from, len, to).is_err() {
+                    let source = ptr::with_exposed_provenance::<u8>(from);
+                    ptr::copy_nonoverlapping(source, ptr::with_exposed_provenance_mut(to), len);
+                    os::unmap(from, len);
+                }
+            }
+            start = end;
+        }
+        // SAFETY: the rest of the old reservation is still ours; nobody can use it.
+        unsafe { os::unmap(self.base + used, self.mapped - used) };
+        (self.base, self.mapped) = (target, mapped);
         Ok(())
     }
 
@@ -248,9 +293,11 @@ mod tests {
     fn checked_memories_keep_their_contents_when_they_move() {
         let mut memory = LinearMemory::new(plan(0, None, AccessMode::Checked)).unwrap();
         assert_eq!(memory.access_mode(), AccessMode::Checked);
-        assert_eq!(memory.range().end - memory.range().start, 0);
         for i in 0..2000u64 {
             assert_eq!(memory.grow(PAGE).unwrap() as u64, i * PAGE);
+            let range = memory.range();
+            assert_eq!(range.start, memory.base().addr());
+            assert!(range.end - range.start >= memory.byte_size() + CHECKED_GUARD_SIZE as usize);
             let byte = &mut bytes(&mut memory)[(i * PAGE) as usize];
             assert_eq!(*byte, 0);
             *byte = i as u8;

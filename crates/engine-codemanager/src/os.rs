@@ -55,12 +55,6 @@ pub(crate) fn reserve(at: At, len: usize) -> Result<usize, OsError> {
     map("mmap(PROT_NONE)", at, len, libc::PROT_NONE, flags, -1)
 }
 
-/// Maps zero pages for reading and writing.
-pub(crate) fn map_zero(len: usize) -> Result<usize, OsError> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    map("mmap(PROT_READ|PROT_WRITE)", At::Anywhere, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1)
-}
-
 /// Maps a file from its start, shared, for reading and writing.
 pub(crate) fn map_shared_rw(at: At, len: usize, fd: &OwnedFd) -> Result<usize, OsError> {
     let prot = libc::PROT_READ | libc::PROT_WRITE;
@@ -116,15 +110,17 @@ pub(crate) unsafe fn unmap(address: usize, len: usize) {
     debug_assert_eq!(result, 0, "munmap: {}", std::io::Error::last_os_error());
 }
 
-/// Resizes a mapping of zero pages, which may move.
+/// Moves pages over others.
 ///
 /// # Safety
-/// The caller owns the mapping, which is one mapping, and nobody holds references into it.
-pub(crate) unsafe fn remap(address: usize, old: usize, new: usize) -> Result<usize, OsError> {
-    let address = ptr::with_exposed_provenance_mut(address);
+/// The caller owns both ranges; nobody uses either.
+pub(crate) unsafe fn remap_over(address: usize, len: usize, target: usize) -> Result<(), OsError> {
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    let (from, to) =
+        (ptr::with_exposed_provenance_mut(address), ptr::with_exposed_provenance_mut::<u8>(target));
     // SAFETY: the caller's promise.
-    let result = unsafe { libc::mremap(address, old, new, libc::MREMAP_MAYMOVE) };
-    if result == libc::MAP_FAILED { Err(OsError::last("mremap")) } else { Ok(result.expose_provenance()) }
+    let result = unsafe { libc::mremap(from, len, len, flags, to) };
+    if result == libc::MAP_FAILED { Err(OsError::last("mremap")) } else { Ok(()) }
 }
 
 /// Gives the memory behind pages back if possible; their contents are lost. For a shared file the pages leave the file.

@@ -66,7 +66,7 @@ unsafe fn in_memory_of(fp: usize, address: usize) -> bool {
             read_word(fp.wrapping_add_signed(frame::VMCTX as isize)) as *const VmContext;
         let (ranges, count) = ((*vmctx).memory_ranges, (*vmctx).memory_range_count);
         (0..count).any(|i| {
-            let range = &*ranges.add(i);
+            let range = &**ranges.add(i);
             (range.start..range.end).contains(&address)
         })
     }

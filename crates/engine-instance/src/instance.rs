@@ -29,7 +29,7 @@ pub(crate) struct InstanceData {
     /// All tables, imported ones first.
     pub(crate) tables: Box<[NonNull<TableData>]>,
     /// Reservations of its guarded memories; the vmctx points here.
-    pub(crate) _ranges: Box<[MemoryRange]>,
+    pub(crate) _ranges: Box<[*const MemoryRange]>,
     /// Which data segments have been dropped, by index; those beyond the end have not.
     pub(crate) dropped_data: Vec<bool>,
     /// Which element segments have been dropped.

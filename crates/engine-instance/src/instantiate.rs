@@ -159,13 +159,10 @@ unsafe fn allocate(
             });
         }
     }
-    // Memories that move have explicit checks: none of their addresses is a guard.
-    let ranges: Box<[MemoryRange]> = memories
+    let ranges: Box<[*const MemoryRange]> = memories
         .iter()
         // SAFETY: memories live as long as the store.
-        .map(|memory| unsafe { memory.as_ref() })
-        .filter(|memory| memory.access_mode() == AccessMode::Guarded)
-        .map(MemoryData::range)
+        .map(|memory| unsafe { memory.as_ref() }.range())
         .collect();
     let head = VmContext {
         store: store.vm(),

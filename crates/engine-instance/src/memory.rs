@@ -23,6 +23,8 @@ pub(crate) struct MemoryData {
     place: Option<NonNull<MemoryDefinition>>,
     /// What compiled code sees otherwise.
     own: UnsafeCell<MemoryDefinition>,
+    /// Where its guards are, for the signal handler. Written only while no compiled code of the store runs.
+    range: UnsafeCell<MemoryRange>,
 }
 
 impl MemoryData {
@@ -56,7 +58,8 @@ impl MemoryData {
             LinkError::OutOfMemory { what }
         })?;
         let own = MemoryDefinition { base: linear.base(), length: linear.byte_size() };
-        Ok(Box::new(MemoryData { ty, linear, place: None, own: UnsafeCell::new(own) }))
+        let range = UnsafeCell::new(linear.range());
+        Ok(Box::new(MemoryData { ty, linear, place: None, own: UnsafeCell::new(own), range }))
     }
 
     /// Moves the definition to where compiled code expects it.
@@ -85,8 +88,9 @@ impl MemoryData {
         self.linear.access_mode()
     }
 
-    pub(crate) fn range(&self) -> MemoryRange {
-        self.linear.range()
+    /// Its reservation: a cell that lives as long as the memory and follows it when it moves.
+    pub(crate) fn range(&self) -> *const MemoryRange {
+        self.range.get()
     }
 
     pub(crate) fn definition(&self) -> NonNull<MemoryDefinition> {
@@ -149,8 +153,9 @@ impl MemoryData {
             unsafe { StoreOpaque::ask_limiter(store, (), |limiter| limiter.grow_failed()) };
             return Ok(None);
         }
-        // SAFETY: the definition lives as long as the memory; no compiled code runs now.
+        // SAFETY: definition and range live as long as the memory; no compiled code runs now.
         unsafe {
+            this.range.get().write(this.linear.range());
             this.definition()
                 .write(MemoryDefinition { base: this.linear.base(), length: this.linear.byte_size() });
         }

@@ -311,6 +311,10 @@ pub trait MemoryAsm {
     /// `memory`, and puts `index + offset` (or, when `spectre` and misspeculating, 0: the mask covers the offset, which the
     /// guest chooses) into `dst`. `dst` is not `index`; `offset` is below 2^32 and `size` at most 16.
     fn bounds_check(&mut self, dst: Reg, index: Reg, offset: u64, size: u8, memory: Place, spectre: bool);
+    /// Traps if `index > length`, the second word of the definition at `memory`. When `spectre` and misspeculating, `index` becomes
+    /// 0; otherwise it keeps its value. An access at `index` that ends within the inaccessible bytes behind the memory's end needs
+    /// no other check.
+    fn index_check(&mut self, index: Reg, memory: Place, spectre: bool);
     /// Loads a memory's base address.
     fn load_memory_base(&mut self, dst: Reg, memory: Place);
     /// Loads a memory's length in bytes, or a table's in elements.

@@ -118,9 +118,14 @@ pub enum AccessMode {
     /// The whole index range plus [`GUARD_SIZE`] is reserved: no checks below that, faults become traps, the base never
     /// moves.
     Guarded,
-    /// Explicit checks against the current length; the memory may move when it grows.
+    /// Explicit checks against the current length, behind which [`CHECKED_GUARD_SIZE`] bytes are inaccessible; the memory may
+    /// move when it grows.
     Checked,
 }
+
+/// Inaccessible bytes behind the current end of a memory in every access mode. So a checked access with a static end of at
+/// most this need only compare its index with the length, and one comparison serves all such accesses at one index.
+pub const CHECKED_GUARD_SIZE: u64 = 64 << 10;
 
 /// Bytes reserved behind the 4 GiB index range of a guarded memory. Static offsets up to this need no check.
 pub const GUARD_SIZE: u64 = 32 << 20;

@@ -58,8 +58,9 @@ vm_struct! {
         pub runtime_entries @ RUNTIME_ENTRIES: *const *const u8,
         /// The runtime's own record of the instance. Compiled code does not touch it.
         pub instance @ INSTANCE: *mut c_void,
-        /// Reservations in which a fault of this instance's code is a guest trap. Read by the signal handler.
-        pub memory_ranges @ MEMORY_RANGES: *const MemoryRange,
+        /// Reservations in which a fault of this instance's code is a guest trap: pointers, because checked memories move.
+        /// Read by the signal handler.
+        pub memory_ranges @ MEMORY_RANGES: *const *const MemoryRange,
         /// Number of `memory_ranges`.
         pub memory_range_count @ MEMORY_RANGE_COUNT: usize,
     }

@@ -100,7 +100,8 @@ pub struct Store {
     pub memory: LinearMemory,
     pub entry: StubCode,
     exit: StubCode,
-    ranges: Box<[MemoryRange; 1]>,
+    range: Box<MemoryRange>,
+    ranges: Box<[*const MemoryRange; 1]>,
     runtime_entries: Box<[*const u8; 1]>,
     host_entries: Box<[HostEntry; 1]>,
 }
@@ -114,7 +115,8 @@ impl Store {
         let memory = LinearMemory::new(plan).unwrap();
         let entry = manager.publish_stub(&entry_wrapper(), "entry").unwrap();
         let exit = manager.publish_stub(&exit_stub(), "exit").unwrap();
-        let ranges = Box::new([memory.range()]);
+        let range = Box::new(memory.range());
+        let ranges = Box::new([&raw const *range]);
         let runtime_entries = Box::new([exit.address()]);
         let host_entries = Box::new([host]);
         let mut context = Box::new(StoreContext {
@@ -132,7 +134,7 @@ impl Store {
             memory_ranges: ranges.as_ptr(),
             memory_range_count: 1,
         });
-        Store { context, vmctx, memory, entry, exit, ranges, runtime_entries, host_entries }
+        Store { context, vmctx, memory, entry, exit, range, ranges, runtime_entries, host_entries }
     }
 
     pub fn invoke(&mut self, native: &NativeModule, func: u32, argument: u64) -> Result<u64, Box<TrapInfo>> {

@@ -104,6 +104,16 @@ impl MemoryAsm for Aarch64 {
         }
     }
 
+    fn index_check(&mut self, index: Reg, memory: Place, spectre: bool) {
+        self.load_length(X16, memory);
+        a64!(self ; cmp X(index), x16);
+        let trap = self.emitter.trap_label(TrapCode::MemoryOutOfBounds);
+        self.branch_on(cc::HI, trap);
+        if spectre {
+            self.mask_index(cc::LS, index, index);
+        }
+    }
+
     fn load_memory_base(&mut self, dst: Reg, memory: Place) {
         let (base, offset) = self.definition(memory, MemoryDefinition::BASE);
         self.load_at(ValKind::I64, dst, base, offset);

@@ -97,14 +97,33 @@ impl MemoryAsm for X64 {
                 self.classic(0, W::W1, dst, Operand::Reg(index));
             }
         }
+        // As in `index_check`, the carry alone decides.
         let length = self.definition(memory, MemoryDefinition::LENGTH);
-        self.rm(op1(0x3b), W::W1, dst.number(), length);
+        self.rm(op1(0x39), W::W1, dst.number(), length);
         let trap = self.emitter.trap_label(TrapCode::MemoryOutOfBounds);
-        self.jcc(cc::A, trap);
+        self.jcc(cc::B, trap);
         self.lea(dst, dst, -i32::from(size));
         if spectre {
             self.mov_imm(Size::S32, R11, 0);
-            self.rr(op2(0x40 | cc::A), W::W1, dst.number(), R11.number());
+            self.rr(op2(0x40 | cc::B), W::W1, dst.number(), R11.number());
+        }
+    }
+
+    fn index_check(&mut self, index: Reg, memory: Place, spectre: bool) {
+        // The carry alone decides: conditional moves that look at two flags take two steps on many CPUs.
+        let zero_first = spectre && matches!(memory, Place::Inline(_));
+        if zero_first {
+            self.zero(R11);
+        }
+        let length = self.definition(memory, MemoryDefinition::LENGTH);
+        self.rm(op1(0x39), W::W1, index.number(), length);
+        let trap = self.emitter.trap_label(TrapCode::MemoryOutOfBounds);
+        self.jcc(cc::B, trap);
+        if spectre {
+            if !zero_first {
+                self.mov_imm(Size::S32, R11, 0);
+            }
+            self.rr(op2(0x40 | cc::B), W::W1, index.number(), R11.number());
         }
     }
 
