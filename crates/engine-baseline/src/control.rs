@@ -23,6 +23,10 @@ use engine_machine::emitter::Label;
 use engine_machine::masm::{Cond, Masm, Operand, Size};
 use engine_machine::{HeaderValue, Reg, RegSet, TrapCode};
 
+/// Values that an edge copies one by one. More are copied by a loop, or code would grow with edges times values: a `br_table`
+/// may lead to thousands of blocks that take a thousand values each.
+const INLINE_COPIES: usize = 16;
+
 /// State of the pinned locals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Homes {
@@ -278,9 +282,13 @@ impl<'a, M: Masm> Generator<'a, M> {
     }
 
     fn push_slots(&mut self, kinds: Kinds<'a>) {
-        for i in 0..kinds.len() {
-            self.push(Value::slot(kinds.get(i)));
+        let from = self.stack.len();
+        match kinds {
+            Kinds::One(kind) => self.stack.extend(kind.map(Value::slot)),
+            Kinds::List(types) => self.stack.extend(types.iter().map(|ty| Value::slot(ty.kind()))),
         }
+        self.reach_height(self.stack.len());
+        self.note_slots(from);
     }
 
     pub fn visit_end(&mut self) {
@@ -334,7 +342,13 @@ impl<'a, M: Masm> Generator<'a, M> {
     fn continue_at(&mut self, top: usize, label: Label) {
         let (height, results) = (self.control[top].height, self.control[top].results);
         let state = self.control[top].at_label.expect("a branch led here");
-        self.truncate(height);
+        // Many results that fell through are where the label expects them.
+        let in_place = results.len() > 1
+            && self.stack.len() == height + results.len()
+            && self.in_slots(results.len());
+        if !in_place {
+            self.truncate(height);
+        }
         self.drop_caches();
         self.masm.emitter().bind(label);
         self.set_homes(state);
@@ -344,7 +358,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             let reg = Self::result_home(kind);
             self.alloc_exact(reg);
             self.push(Value::reg(kind, reg));
-        } else {
+        } else if !in_place {
             self.push_slots(results);
         }
     }
@@ -383,6 +397,10 @@ impl<'a, M: Masm> Generator<'a, M> {
     /// Drops operands down to a height.
     pub fn truncate(&mut self, height: usize) {
         while self.stack.len() > height {
+            if self.in_slots(1) {
+                self.truncate_slots(height);
+                continue;
+            }
             let value = self.pop();
             if let Place::Reg(reg) = value.place() {
                 self.release(reg);
@@ -441,7 +459,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             }
             count => {
                 let height = self.control[index].height;
-                self.copy_to_slots(height, count);
+                self.copy_to_slots(height, count, self.in_slots(count));
             }
         }
     }
@@ -493,10 +511,18 @@ impl<'a, M: Masm> Generator<'a, M> {
         }
     }
 
-    /// Copies the top `count` operands to the slots from `height` on, leaving the operands as they are. Keeps flags.
-    fn copy_to_slots(&mut self, height: usize, count: usize) {
+    /// Copies the top `count` operands to the slots from `height` on, leaving the operands as they are. `in_slots` says that
+    /// all are in their slots. Destroys flags.
+    fn copy_to_slots(&mut self, height: usize, count: usize, in_slots: bool) {
         let first = self.stack.len() - count;
         self.reach_height(height + count);
+        if in_slots && first == height {
+            return;
+        }
+        if in_slots && count > INLINE_COPIES {
+            let (from, to) = (self.operand_slot(first), self.operand_slot(height));
+            return self.masm.copy_slots(from, to, count as u32);
+        }
         // Targets lie at or below their sources, so going upwards overwrites no source that is still needed.
         for i in 0..count {
             let value = self.stack[first + i];
@@ -519,9 +545,13 @@ impl<'a, M: Masm> Generator<'a, M> {
     /// Puts the top operands into their slots, so that edges to labels at the same height need no copies of them and code
     /// does not grow with edges times values.
     fn spill_top(&mut self, count: usize) {
+        if self.in_slots(count) {
+            return;
+        }
         for index in self.stack.len() - count..self.stack.len() {
             self.spill_operand(index);
         }
+        self.note_slots(self.stack.len() - count);
     }
 
     /// An unconditional edge: values, fixing code, jump.
@@ -570,7 +600,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             self.emit_branch(prepared, false, skip);
             if copies {
                 let height = self.control[index].height;
-                self.copy_to_slots(height, kinds.len());
+                self.copy_to_slots(height, kinds.len(), kinds.len() > 1);
             }
             let state = self.homes_state();
             self.apply(fix);
@@ -696,7 +726,8 @@ impl<'a, M: Masm> Generator<'a, M> {
             self.masm.cmov(Cond::GeU, ValKind::I32, index, zero);
             self.release(zero);
         }
-        let mut labels = Vec::with_capacity(len as usize);
+        let mut labels = core::mem::take(&mut self.table_labels);
+        labels.clear();
         for depth in targets.targets() {
             let Ok(depth) = depth else {
                 self.refused = Some("malformed br_table");
@@ -706,6 +737,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             labels.push(self.table_target(target, count));
         }
         self.masm.jump_table(index, &labels);
+        self.table_labels = labels;
         self.release(index);
         self.emit_table_edges();
     }
@@ -742,7 +774,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             }
             self.masm.emitter().bind(edge.label);
             if edge.copies > 0 {
-                self.copy_to_slots(height, edge.copies);
+                self.copy_to_slots(height, edge.copies, edge.copies > 1);
             }
             self.apply(edge.fix);
             self.masm.jump(to);

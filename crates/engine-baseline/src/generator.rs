@@ -22,6 +22,7 @@ use crate::moves::Move;
 use crate::value::{Place, Value};
 use engine_decoder::{FuncIndex, MemoryIndex, ValKind};
 use engine_machine::abi::frame;
+use engine_machine::emitter::Label;
 use engine_machine::masm::{Cond, FloatCond, Masm, Operand, Size};
 use engine_machine::{AccessMode, MemoryDefinition, Reg, RegSet, VmContext};
 
@@ -86,6 +87,8 @@ pub(crate) struct Generator<'a, M> {
     pub deferred: Vec<Deferred>,
     /// Edges of the `br_table` being compiled: target, label, fixing code, values to copy.
     pub table: Vec<TableEdge>,
+    /// Labels of its entries.
+    pub table_labels: Vec<Label>,
     /// Registers that can be temporaries in this function: the CPU's temporaries and unused homes.
     pub temporaries: RegSet,
     pub free: RegSet,
@@ -103,6 +106,9 @@ pub(crate) struct Generator<'a, M> {
     pub local_of: [u32; 64],
     pub pending: Pending,
     lazy_floor: usize,
+    /// Operands known to be in their slots without looking: from an index to another. For blocks with many results, which would
+    /// otherwise be looked at one by one at each end.
+    slots: (usize, usize),
     /// Canonical slots in use at most, locals included.
     pub max_slots: u32,
     pub reachable: bool,
@@ -140,6 +146,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             control: Vec::new(),
             deferred: Vec::new(),
             table: Vec::new(),
+            table_labels: Vec::new(),
             moves: Vec::new(),
             candidates: Vec::new(),
             func: FuncIndex(0),
@@ -155,6 +162,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             local_of: [0; 64],
             pending: Pending::None,
             lazy_floor: 0,
+            slots: (0, 0),
             max_slots: 0,
             reachable: true,
             loops_seen: 0,
@@ -183,6 +191,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.checked = RegSet::EMPTY;
         self.pending = Pending::None;
         self.lazy_floor = 0;
+        self.slots = (0, 0);
         self.max_slots = self.num_locals;
         self.reachable = true;
         self.loops_seen = 0;
@@ -358,6 +367,7 @@ impl<'a, M: Masm> Generator<'a, M> {
     pub fn pop(&mut self) -> Value {
         let value = self.stack.pop().expect("validated");
         self.lazy_floor = self.lazy_floor.min(self.stack.len());
+        self.slots.1 = self.slots.1.min(self.stack.len());
         match value.place() {
             Place::Reg(reg) => self.owner[reg.index()] = NO_OWNER,
             Place::Local(index) => self.locals[index as usize].pending -= 1,
@@ -365,6 +375,27 @@ impl<'a, M: Masm> Generator<'a, M> {
             Place::Const(_) | Place::Pending => {}
         }
         value
+    }
+
+    /// Notes that the operands from `from` to the top are in their slots.
+    pub fn note_slots(&mut self, from: usize) {
+        let (first, end) = self.slots;
+        let first = if (first..=end).contains(&from) { first } else { from };
+        self.slots = (first, self.stack.len());
+    }
+
+    /// Whether the top `count` operands are known to be in their slots.
+    #[inline]
+    pub fn in_slots(&self, count: usize) -> bool {
+        self.stack.len() <= self.slots.1 && self.stack.len() - count >= self.slots.0
+    }
+
+    /// Drops operands that are known to be in their slots, down to `height`.
+    pub fn truncate_slots(&mut self, height: usize) {
+        let height = height.max(self.slots.0);
+        self.stack.truncate(height);
+        self.slots.1 = height;
+        self.lazy_floor = self.lazy_floor.min(height);
     }
 
     /// Replaces an operand's place.
@@ -775,6 +806,10 @@ impl<'a, M: Masm> Generator<'a, M> {
         assert!(self.free.without(self.temporaries).is_empty());
         assert!(self.cached.intersection(self.free).is_empty());
         assert!(self.held.is_empty(), "an operator left registers held");
+        let (first, end) = self.slots;
+        assert!(end <= self.stack.len());
+        let in_slot = |value: &Value| value.place() == Place::Slot;
+        assert!(first >= end || self.stack[first..end].iter().all(in_slot));
         for reg in self.temporaries {
             let owner = self.owner[reg.index()];
             if self.free.contains(reg) || self.cached.contains(reg) {

@@ -220,7 +220,7 @@ impl Decoder {
 
     /// The module, once `advance` has succeeded with all of its bytes.
     pub(crate) fn finish(self, bytes: Arc<[u8]>) -> DecodedModule {
-        let quick = crate::quick::applies(&self.builder.module, self.features);
+        let quick = crate::quick::prepare(&self.builder.module, self.features);
         DecodedModule {
             quick,
             module: Arc::new(self.builder.module),

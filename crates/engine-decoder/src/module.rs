@@ -291,8 +291,8 @@ pub struct DecodedModule {
     pub(crate) enabled: crate::features::Features,
     /// Proposals that the module uses without a trace in `module`.
     pub(crate) detected: crate::features::Features,
-    /// Whether the quick validator can be asked about the bodies.
-    pub(crate) quick: bool,
+    /// For the quick validator, if it can be asked about the bodies.
+    pub(crate) quick: Option<Arc<crate::quick::FuncTypes>>,
 }
 
 impl DecodedModule {

@@ -183,7 +183,7 @@ impl Decoder {
             names: Names::default(),
         };
         Some(DecodedModule {
-            quick: crate::quick::applies(module, self.features()),
+            quick: crate::quick::prepare(module, self.features()),
             module: Arc::new(environment),
             bytes: Arc::new([]),
             resources: Some(resources),

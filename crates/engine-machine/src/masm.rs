@@ -317,6 +317,9 @@ pub trait MemoryAsm {
     fn index_check(&mut self, index: Reg, memory: Place, spectre: bool);
     /// Loads a memory's base address.
     fn load_memory_base(&mut self, dst: Reg, memory: Place);
+    /// Copies `count` words of the frame, word by word downwards in memory from the frame offsets `from` and `to`, where
+    /// `to >= from`: slots to slots of lower numbers. A loop, with scratch registers only; destroys flags.
+    fn copy_slots(&mut self, from: i32, to: i32, count: u32);
     /// Loads a memory's length in bytes, or a table's in elements.
     fn load_length(&mut self, dst: Reg, definition: Place);
     /// `dst = &entry` for a bounds-checked `index` of `call_indirect` into the table at `table`; traps when out of bounds. Elements take

@@ -19,11 +19,11 @@ mod types;
 use crate::features::Features;
 use crate::index::DefinedFuncIndex;
 use crate::module::DecodedModule;
-use crate::types::FuncType;
-use crate::types::ValType;
 use operators::Walk;
 use reader::Reader;
 use stack::Stacks;
+use std::sync::Arc;
+pub(crate) use types::FuncTypes;
 use types::Ty;
 use wasmparser::VisitOperator;
 
@@ -117,16 +117,15 @@ impl Locals {
     }
 }
 
-/// Whether the quick validator can be asked about a module's bodies. Computed once for each module.
-pub(crate) fn applies(module: &crate::module::Module, enabled: Features) -> bool {
-    let known = |ty: &ValType| Ty::of(*ty) != Ty::Unknown;
-    let known_types = |ty: &FuncType| ty.params().iter().chain(ty.results()).all(known);
-    enabled.contains(Features::WASM2)
+/// What the quick validator has to know of a module besides its structure, if it can be asked about the module's bodies.
+/// Computed once for each module.
+pub(crate) fn prepare(module: &crate::module::Module, enabled: Features) -> Option<Arc<FuncTypes>> {
+    let known = enabled.contains(Features::WASM2)
         && KNOWN.contains(enabled)
-        && module.types.iter().all(known_types)
-        && module.globals.iter().all(|global| known(&global.content))
+        && module.globals.iter().all(|global| Ty::of(global.content) != Ty::Unknown)
         && module.tables.iter().all(|table| Ty::of_ref(table.element) != Ty::Unknown)
-        && module.memories.iter().all(|memory| !memory.memory64)
+        && module.memories.iter().all(|memory| !memory.memory64);
+    if known { FuncTypes::new(&module.types).map(Arc::new) } else { None }
 }
 
 impl QuickValidator {
@@ -150,16 +149,14 @@ impl QuickValidator {
         body: &'a [u8],
         visitor: &mut V,
     ) -> Result<(), Undecided> {
-        if !decoded.quick {
-            return Err(Undecided);
-        }
+        let types = decoded.quick.as_deref().ok_or(Undecided)?;
         let module = &*decoded.module;
         let type_index = module.functions[module.func_index(func).index()];
         let simd = decoded.enabled.contains(Features::SIMD);
         self.stacks.start(type_index.0);
         self.locals.reset();
-        for &ty in module.types[type_index.index()].params() {
-            self.locals.define(1, Ty::of(ty))?;
+        for &ty in types.get(type_index.0).ok_or(Undecided)?.0 {
+            self.locals.define(1, ty)?;
         }
         let mut reader = Reader { bytes: body, at: 0 };
         for _ in 0..reader.u32()? {
@@ -178,6 +175,7 @@ impl QuickValidator {
         let walk = Walk {
             decoded,
             module,
+            types,
             stacks: &mut self.stacks,
             locals: &self.locals,
             tables: &mut self.tables,

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::stack::{BlockTy, FrameKind, Stacks, label_types, params, results};
-use super::types::{Ty, Types};
+use super::types::{FuncTypes, Ty, Types};
 use super::{BodyVisitor, Locals, Undecided};
 use crate::features::Features;
 use crate::module::{DecodedModule, Module};
@@ -15,6 +15,7 @@ use wasmparser::{
 pub(super) struct Walk<'w, 'a, V> {
     pub decoded: &'a DecodedModule,
     pub module: &'a Module,
+    pub types: &'a FuncTypes,
     pub stacks: &'w mut Stacks,
     pub locals: &'w Locals,
     pub tables: &'w mut u32,
@@ -252,11 +253,11 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             self.visitor.visit_if(visited);
         },
         0x05 => {
-            let frame = self.stacks.close(self.module)?;
+            let frame = self.stacks.close(self.types)?;
             if frame.kind != FrameKind::If {
                 return Err(Undecided);
             }
-            self.stacks.open(FrameKind::Else, frame.ty, params(self.module, frame.ty));
+            self.stacks.open(FrameKind::Else, frame.ty, params(self.types, frame.ty));
             self.visitor.visit_else();
         },
         0x0b => {
@@ -266,7 +267,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
         0x0c => {
             let depth = self.reader.u32()?;
             let frame = *self.stacks.target(depth)?;
-            self.stacks.pop_types(label_types(self.module, frame))?;
+            self.stacks.pop_types(label_types(self.types, frame))?;
             self.stacks.set_unreachable();
             self.visitor.visit_br(depth);
         },
@@ -274,7 +275,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             let depth = self.reader.u32()?;
             self.stacks.pop(Ty::I32)?;
             let frame = *self.stacks.target(depth)?;
-            let types = label_types(self.module, frame);
+            let types = label_types(self.types, frame);
             if types.len() > 0 {
                 self.stacks.pop_types(types)?;
                 self.stacks.push_types(types);
@@ -287,7 +288,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
         },
         0x0f => {
             let function = self.stacks.function_type();
-            self.stacks.pop_types(results(self.module, function))?;
+            self.stacks.pop_types(results(self.types, function))?;
             self.stacks.set_unreachable();
             self.visitor.visit_return();
         },
@@ -592,7 +593,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
         }
         let index = self.reader.i64()?;
         match u32::try_from(index) {
-            Ok(index) if (index as usize) < self.module.types.len() => {
+            Ok(index) if (index as usize) < self.types.len() => {
                 Ok((BlockTy::Func(index), BlockType::FuncType(index)))
             }
             _ => Err(Undecided),
@@ -603,7 +604,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
 
     #[inline]
     fn open(&mut self, kind: FrameKind, ty: BlockTy) -> Checked {
-        let params = params(self.module, ty);
+        let params = params(self.types, ty);
         self.stacks.pop_types(params)?;
         self.stacks.open(kind, ty, params);
         Ok(())
@@ -611,10 +612,10 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
 
     #[inline]
     fn end(&mut self) -> Checked {
-        let frame = self.stacks.close(self.module)?;
+        let frame = self.stacks.close(self.types)?;
         if frame.kind == FrameKind::If {
             // Without `else`, what the block takes is what it leaves.
-            let (params, results) = (params(self.module, frame.ty), results(self.module, frame.ty));
+            let (params, results) = (params(self.types, frame.ty), results(self.types, frame.ty));
             let same =
                 params.len() == results.len() && (0..params.len()).all(|i| params.get(i) == results.get(i));
             if !same {
@@ -623,16 +624,16 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
         }
         // The function's results are the caller's.
         if frame.kind != FrameKind::Function {
-            self.stacks.push_types(results(self.module, frame.ty));
+            self.stacks.push_types(results(self.types, frame.ty));
         }
         Ok(())
     }
 
     #[inline]
     fn call(&mut self, ty: u32) -> Checked {
-        let ty = self.module.types.get(ty as usize).ok_or(Undecided)?;
-        self.stacks.pop_types(Types::List(ty.params()))?;
-        self.stacks.push_types(Types::List(ty.results()));
+        let (params, results) = self.types.get(ty).ok_or(Undecided)?;
+        self.stacks.pop_types(Types::List(params))?;
+        self.stacks.push_types(Types::List(results));
         Ok(())
     }
 
@@ -673,7 +674,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
         self.reader.at = start + operators.original_position() as usize;
         self.stacks.pop(Ty::I32)?;
         let default = *self.stacks.target(targets.default())?;
-        let types = label_types(self.module, default);
+        let types = label_types(self.types, default);
         *self.tables = self.tables.wrapping_add(1).max(1);
         let table = *self.tables;
         let mut last = None;
@@ -688,7 +689,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             if last.replace(key) == Some(key) {
                 continue;
             }
-            let label = label_types(self.module, target);
+            let label = label_types(self.types, target);
             if label.len() != types.len() {
                 return Err(Undecided);
             }

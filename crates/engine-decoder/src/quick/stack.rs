@@ -2,8 +2,7 @@
 //! "Validation Algorithm").
 
 use super::Undecided;
-use super::types::{Ty, Types};
-use crate::module::Module;
+use super::types::{FuncTypes, Ty, Types};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum FrameKind {
@@ -137,10 +136,11 @@ impl Stacks {
         match types {
             Types::One(ty) => self.pop(ty),
             Types::List(types) => {
-                for &ty in types.iter().rev() {
-                    self.pop(Ty::of(ty))?;
+                if ends_with(&self.operands[self.height..], types) {
+                    self.operands.truncate(self.operands.len() - types.len());
+                    return Ok(());
                 }
-                Ok(())
+                self.pop_list(types)
             }
         }
     }
@@ -149,13 +149,30 @@ impl Stacks {
     pub fn push_types(&mut self, types: Types<'_>) {
         match types {
             Types::One(ty) => self.push(ty),
-            Types::List(types) => self.operands.extend(types.iter().map(|&ty| Ty::of(ty))),
+            Types::List(types) => self.operands.extend_from_slice(types),
         }
+    }
+
+    #[cold]
+    fn pop_list(&mut self, types: &[Ty]) -> Checked {
+        for &ty in types.iter().rev() {
+            if self.unreachable && self.operands.len() == self.height {
+                // What is left to pop is of any type.
+                return Ok(());
+            }
+            self.pop(ty)?;
+        }
+        Ok(())
     }
 
     /// Checks that the topmost operands have these types, and leaves them.
     pub fn match_types(&self, types: Types<'_>) -> Checked {
         let operands = &self.operands[self.height..];
+        if let Types::List(types) = types
+            && ends_with(operands, types)
+        {
+            return Ok(());
+        }
         for i in 0..types.len() {
             let expected = types.get(types.len() - 1 - i);
             match operands.len().checked_sub(i + 1).map(|at| operands[at]) {
@@ -183,9 +200,9 @@ impl Stacks {
     }
 
     /// Ends the innermost block: its results are popped and nothing else is left.
-    pub fn close(&mut self, module: &Module) -> Checked<Frame> {
+    pub fn close(&mut self, types: &FuncTypes) -> Checked<Frame> {
         let frame = *self.frames.last().ok_or(Undecided)?;
-        self.pop_types(results(module, frame.ty))?;
+        self.pop_types(results(types, frame.ty))?;
         if self.operands.len() != self.height {
             return Err(Undecided);
         }
@@ -217,30 +234,42 @@ impl Stacks {
     }
 }
 
+/// Whether the topmost operands have these types. Long lists are compared in pieces that compile to vector code: a thousand
+/// results may pass the ends of a thousand blocks.
+#[inline]
+fn ends_with(operands: &[Ty], types: &[Ty]) -> bool {
+    const PIECE: usize = 32;
+    let Some(start) = operands.len().checked_sub(types.len()) else { return false };
+    let (operands, operands_rest) = operands[start..].as_chunks::<PIECE>();
+    let (types, types_rest) = types.as_chunks::<PIECE>();
+    let same = |a: &[Ty], b: &[Ty]| a.iter().zip(b).fold(true, |same, (a, b)| same & (a == b));
+    operands.iter().zip(types).all(|(a, b)| same(a, b)) && same(operands_rest, types_rest)
+}
+
 /// What a block takes.
 #[inline]
-pub(super) fn params(module: &Module, ty: BlockTy) -> Types<'_> {
+pub(super) fn params(types: &FuncTypes, ty: BlockTy) -> Types<'_> {
     match ty {
         BlockTy::Empty | BlockTy::One(_) => Types::NONE,
-        BlockTy::Func(index) => Types::List(module.types[index as usize].params()),
+        BlockTy::Func(index) => types.get(index).map_or(Types::NONE, |(params, _)| Types::List(params)),
     }
 }
 
 /// What a block leaves.
 #[inline]
-pub(super) fn results(module: &Module, ty: BlockTy) -> Types<'_> {
+pub(super) fn results(types: &FuncTypes, ty: BlockTy) -> Types<'_> {
     match ty {
         BlockTy::Empty => Types::NONE,
         BlockTy::One(ty) => Types::One(ty),
-        BlockTy::Func(index) => Types::List(module.types[index as usize].results()),
+        BlockTy::Func(index) => types.get(index).map_or(Types::NONE, |(_, results)| Types::List(results)),
     }
 }
 
 /// What a branch to a block carries.
 #[inline]
-pub(super) fn label_types(module: &Module, frame: Frame) -> Types<'_> {
+pub(super) fn label_types(types: &FuncTypes, frame: Frame) -> Types<'_> {
     match frame.kind {
-        FrameKind::Loop => params(module, frame.ty),
-        _ => results(module, frame.ty),
+        FrameKind::Loop => params(types, frame.ty),
+        _ => results(types, frame.ty),
     }
 }

@@ -1,11 +1,11 @@
 //! Types, one byte each.
 
-use crate::types::{HeapType, RefType, ValType};
+use crate::types::{FuncType, HeapType, RefType, ValType};
 
 /// The type of an operand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub(super) enum Ty {
+pub(crate) enum Ty {
     I32,
     I64,
     F32,
@@ -75,11 +75,53 @@ impl Ty {
     }
 }
 
+/// A module's function types, with one byte for each parameter and result.
+#[derive(Debug)]
+pub(crate) struct FuncTypes {
+    types: Vec<Entry>,
+    /// Parameters and results of all types, in order.
+    all: Vec<Ty>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    params: u32,
+    results: u32,
+    end: u32,
+}
+
+impl FuncTypes {
+    /// `None` if there is a type that the quick validator does not know.
+    pub fn new(types: &[FuncType]) -> Option<FuncTypes> {
+        let mut this = FuncTypes { types: Vec::with_capacity(types.len()), all: Vec::new() };
+        for ty in types {
+            let params = u32::try_from(this.all.len()).ok()?;
+            this.all.extend(ty.params().iter().map(|&ty| Ty::of(ty)));
+            let results = u32::try_from(this.all.len()).ok()?;
+            this.all.extend(ty.results().iter().map(|&ty| Ty::of(ty)));
+            let end = u32::try_from(this.all.len()).ok()?;
+            this.types.push(Entry { params, results, end });
+        }
+        if this.all.contains(&Ty::Unknown) { None } else { Some(this) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.types.len()
+    }
+
+    /// Parameters and results of a type. `None` if there is no such type.
+    #[inline]
+    pub fn get(&self, index: u32) -> Option<(&[Ty], &[Ty])> {
+        let entry = self.types.get(index as usize)?;
+        self.all.get(entry.params as usize..entry.end as usize)?.split_at_checked((entry.results - entry.params) as usize)
+    }
+}
+
 /// Types of a block's parameters or results.
 #[derive(Clone, Copy)]
 pub(super) enum Types<'a> {
     One(Ty),
-    List(&'a [ValType]),
+    List(&'a [Ty]),
 }
 
 impl Types<'_> {
@@ -96,7 +138,7 @@ impl Types<'_> {
     pub fn get(self, index: usize) -> Ty {
         match self {
             Types::One(ty) => ty,
-            Types::List(types) => Ty::of(types[index]),
+            Types::List(types) => types[index],
         }
     }
 }

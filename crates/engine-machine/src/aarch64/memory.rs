@@ -1,7 +1,7 @@
 //! Linear memory and table access.
 
 use super::encode::{Access, a64, cc};
-use super::{Aarch64, X16, X17, ZERO};
+use super::{Aarch64, FP, V31, X16, X17, ZERO};
 use crate::masm::{Address, IntegerAsm, Load, MemoryAsm, Size, Store};
 use crate::{MemoryDefinition, Place, Reg, TableDefinition, TrapCode};
 use dynasmrt::DynasmApi;
@@ -117,6 +117,18 @@ impl MemoryAsm for Aarch64 {
     fn load_memory_base(&mut self, dst: Reg, memory: Place) {
         let (base, offset) = self.definition(memory, MemoryDefinition::BASE);
         self.load_at(ValKind::I64, dst, base, offset);
+    }
+
+    fn copy_slots(&mut self, from: i32, to: i32, count: u32) {
+        self.add_constant(Size::S64, X16, FP, i64::from(from));
+        let again = self.emitter.new_label();
+        self.emitter.bind(again);
+        self.access_at(Access::LDR_D, V31, X16, 0);
+        self.access_at(Access::STR_D, V31, X16, to - from);
+        self.add_constant(Size::S64, X17, FP, i64::from(from) - 8 * i64::from(count));
+        self.add_constant(Size::S64, X16, X16, -8);
+        a64!(self ; cmp x16, x17);
+        self.branch_on(cc::NE, again);
     }
 
     fn load_length(&mut self, dst: Reg, definition: Place) {

@@ -1,7 +1,7 @@
 //! Linear memory and table access.
 
 use super::encode::{Mem, W, cc, op1, op2, op2p};
-use super::{R11, X64};
+use super::{R11, RBP, X15, X64};
 use crate::masm::{Address, IntegerAsm, Load, MemoryAsm, Operand, Size, Store};
 use crate::{MemoryDefinition, Place, Reg, TableDefinition, TrapCode};
 use engine_decoder::ValKind;
@@ -130,6 +130,19 @@ impl MemoryAsm for X64 {
     fn load_memory_base(&mut self, dst: Reg, memory: Place) {
         let base = self.definition(memory, MemoryDefinition::BASE);
         self.load_mem(ValKind::I64, dst, base);
+    }
+
+    fn copy_slots(&mut self, from: i32, to: i32, count: u32) {
+        // The index counts down from 0 in words.
+        let word = |disp| Mem { base: RBP, index: Some((R11.number(), 3)), disp };
+        self.zero(R11);
+        let again = self.emitter.new_label();
+        self.emitter.bind(again);
+        self.load_mem(ValKind::F64, X15, word(from));
+        self.store_mem(ValKind::F64, word(to), X15);
+        self.lea(R11, R11, -1);
+        self.cmp(Size::S64, R11, Operand::Imm(-(count as i32)));
+        self.jcc(cc::NE, again);
     }
 
     fn load_length(&mut self, dst: Reg, definition: Place) {
