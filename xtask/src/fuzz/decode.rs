@@ -1,6 +1,6 @@
 //! Mutated modules through decoder, validator and compiler.
 
-use super::{Fuzzer, modules};
+use super::{Fuzzer, Verdict, modules};
 use crate::rng::Rng;
 use anyhow::Result;
 use engine_cli::objdump::DumpOptions;
@@ -37,7 +37,7 @@ impl Fuzzer for Decode {
         bytes
     }
 
-    fn run(&self, seed: u64, case: u64) -> Result<bool, String> {
+    fn run(&self, seed: u64, case: u64) -> Result<Verdict, String> {
         let bytes = self.module(seed, case);
         let whole = DecodedModule::decode(bytes.clone(), Features::default());
         let pieces = decode_in_pieces(&mut Rng::new(!seed, case), &bytes);
@@ -52,7 +52,7 @@ impl Fuzzer for Decode {
                 return Err(format!("whole: {}; in pieces: {}", show(whole), show(pieces)));
             }
         }
-        let Ok(decoded) = whole else { return Ok(true) };
+        let Ok(decoded) = whole else { return Ok(Verdict::Passed) };
 
         let validated = decoded.validate_all();
         let first = first_invalid(&decoded);
@@ -63,7 +63,7 @@ impl Fuzzer for Decode {
             quick_accepts_valid(&decoded)?;
         }
         if bytes.len() > LARGE {
-            return Ok(true);
+            return Ok(Verdict::Passed);
         }
         // Valid modules compile (or are refused with an error, for their size), invalid ones do not, on either CPU.
         for arch in [Arch::X64, Arch::Aarch64] {
@@ -81,7 +81,7 @@ impl Fuzzer for Decode {
             (Err(error), Err(expected)) if error.downcast_ref() != Some(&expected) => {
                 Err(format!("loading: {error:#}; validating: {expected}"))
             }
-            _ => Ok(true),
+            _ => Ok(Verdict::Passed),
         }
     }
 }

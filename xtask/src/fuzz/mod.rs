@@ -6,6 +6,7 @@
 mod decode;
 mod differential;
 mod modules;
+mod observe;
 mod structured;
 
 use crate::tally::Tally;
@@ -13,7 +14,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 use std::os::unix::fs::FileExt as _;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub enum Command {
     /// Mutated modules: no panic, no crash, no hang, and the same answer for any way of cutting the bytes
     Decode(Args),
-    /// Valid modules: the same results and traps as `wasmi`
+    /// Valid modules: the same results and traps as `wasmi` 2, or else as the older `wasmi` 0.31
     Differential(Args),
     /// Programs made for the baseline compiler: the same results and traps as `wasmi`, in all configurations
     Structured(Args),
@@ -67,8 +68,48 @@ trait Fuzzer {
     fn name(&self) -> &'static str;
     /// The module of a case.
     fn module(&self, seed: u64, case: u64) -> Vec<u8>;
-    /// Runs a case. `Ok(false)`: the module says nothing about what is being looked for.
-    fn run(&self, seed: u64, case: u64) -> Result<bool, String>;
+    /// Runs a case.
+    fn run(&self, seed: u64, case: u64) -> Result<Verdict, String>;
+}
+
+/// What comes of a case that does not fail.
+#[derive(PartialEq, Eq, Debug)]
+enum Verdict {
+    /// All is as it should be.
+    Passed,
+    /// `wasmi` 2 differs in this from us, but `wasmi` 0.31 does not.
+    Outvoted(String),
+    /// The module says nothing about what is being looked for.
+    Nothing,
+}
+
+/// Counts of cases.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    /// Skipped are those that say nothing.
+    tally: Tally,
+    /// Those that passed with `wasmi` 2 outvoted.
+    outvoted: u64,
+}
+
+impl Counts {
+    fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Passed => self.tally.passed += 1,
+            Verdict::Outvoted(_) => {
+                self.tally.passed += 1;
+                self.outvoted += 1;
+            }
+            Verdict::Nothing => self.tally.skipped += 1,
+        }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.tally += other.tally;
+        self.outvoted += other.outvoted;
+    }
 }
 
 /// `cargo xtask fuzz`
@@ -88,8 +129,9 @@ fn drive(fuzzer: &dyn Fuzzer, args: &Args, json: bool) -> Result<Tally> {
         }
         let result = run_case(fuzzer, args.seed, case);
         match &result {
-            Ok(true) => println!("case {case} passed"),
-            Ok(false) => println!("case {case} says nothing"),
+            Ok(Verdict::Passed) => println!("case {case} passed"),
+            Ok(Verdict::Outvoted(reason)) => println!("case {case} passed, wasmi 2 outvoted: {reason}"),
+            Ok(Verdict::Nothing) => println!("case {case} says nothing"),
             Err(reason) => eprintln!("case {case}: {reason}"),
         }
         return Ok(Tally::one(result.is_ok()));
@@ -102,30 +144,34 @@ fn drive(fuzzer: &dyn Fuzzer, args: &Args, json: bool) -> Result<Tally> {
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get()) as u64;
     let share = args.runs.div_ceil(workers);
     let name = fuzzer.name();
-    let tally = std::thread::scope(|scope| {
+    let counts = std::thread::scope(|scope| {
         let supervisors: Vec<_> = (0..workers)
             .map(|i| {
                 scope.spawn(move || supervise(name, args, i, i * share..(i * share + share).min(args.runs)))
             })
             .collect();
-        let mut tally = Tally::default();
+        let mut counts = Counts::default();
         for supervisor in supervisors {
-            tally += supervisor.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            counts += supervisor.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         }
-        anyhow::Ok(tally)
+        anyhow::Ok(counts)
     })?;
     let seconds = start.elapsed().as_secs_f64();
+    let Counts { tally, outvoted } = counts;
     if json {
         println!(
             "{}",
             json!({
                 "summary": true, "fuzzer": fuzzer.name(), "seed": args.seed, "runs": args.runs,
                 "passed": tally.passed, "failed": tally.failed, "without_meaning": tally.skipped,
+                "outvoted": outvoted,
             })
         );
     } else {
+        let outvoted =
+            if outvoted > 0 { format!(" ({outvoted} with wasmi 2 outvoted)") } else { String::new() };
         println!(
-            "fuzz {}: {} cases of seed {} in {seconds:.0} s: {} passed, {} failed, {} without meaning",
+            "fuzz {}: {} cases of seed {} in {seconds:.0} s: {} passed{outvoted}, {} failed, {} without meaning",
             fuzzer.name(),
             args.runs,
             args.seed,
@@ -138,38 +184,39 @@ fn drive(fuzzer: &dyn Fuzzer, args: &Args, json: bool) -> Result<Tally> {
     Ok(Tally { skipped: 0, ..tally })
 }
 
-fn run_case(fuzzer: &dyn Fuzzer, seed: u64, case: u64) -> Result<bool, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(|| fuzzer.run(seed, case))).unwrap_or_else(|panic| {
-        let text =
-            panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(format!("panic: {}", text.unwrap_or("without a message")))
-    })
+fn run_case(fuzzer: &dyn Fuzzer, seed: u64, case: u64) -> Result<Verdict, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| fuzzer.run(seed, case)))
+        .unwrap_or_else(|panic| Err(observe::panic_text(&*panic)))
 }
 
-/// A worker: runs cases and prints `failed CASE REASON` for each failure and `done PASSED SKIPPED` at the end.
+/// A worker: runs cases and prints `failed CASE REASON` for each failure and now and then `count WHAT HOW_MANY` for what else
+/// there was since.
 fn work(fuzzer: &dyn Fuzzer, args: &Args, cases: Range<u64>, progress: &Path) -> Result<Tally> {
     let progress = File::options().write(true).open(progress).context("opening the progress file")?;
     std::panic::set_hook(Box::new(|_| ()));
-    let (mut passed, mut skipped) = (0, 0);
+    let mut counts = Counts::default();
+    let say = |Counts { tally, outvoted }: Counts| {
+        for (what, count) in [("passed", tally.passed), ("skipped", tally.skipped), ("outvoted", outvoted)] {
+            println!("count {what} {count}");
+        }
+    };
     for case in cases {
         progress.write_at(&case.to_le_bytes(), 0).context("writing the progress file")?;
         match run_case(fuzzer, args.seed, case) {
-            Ok(true) => passed += 1,
-            Ok(false) => skipped += 1,
+            Ok(verdict) => counts.add(&verdict),
             Err(reason) => println!("failed {case} {}", reason.replace('\n', " / ")),
         }
         if case % 64 == 63 {
             // What a crash later takes with it is at most this much of the count.
-            println!("count {passed} {skipped}");
-            (passed, skipped) = (0, 0);
+            say(std::mem::take(&mut counts));
         }
     }
-    println!("count {passed} {skipped}");
+    say(counts);
     Ok(Tally::default())
 }
 
 /// Runs worker processes one after another until all cases of a range have been tried.
-fn supervise(name: &str, args: &Args, worker: u64, cases: Range<u64>) -> Result<Tally> {
+fn supervise(name: &str, args: &Args, worker: u64, cases: Range<u64>) -> Result<Counts> {
     let progress = std::env::temp_dir().join(format!("engine-fuzz-{}-{worker}", std::process::id()));
     let result = supervise_with(name, args, cases, &progress);
     // A file left in the temporary folder does no harm.
@@ -177,11 +224,11 @@ fn supervise(name: &str, args: &Args, worker: u64, cases: Range<u64>) -> Result<
     result
 }
 
-fn supervise_with(name: &str, args: &Args, cases: Range<u64>, progress: &Path) -> Result<Tally> {
-    let mut tally = Tally::default();
+fn supervise_with(name: &str, args: &Args, cases: Range<u64>, progress: &Path) -> Result<Counts> {
+    let mut counts = Counts::default();
     let mut next = cases.start;
-    let fail = |tally: &mut Tally, case: u64, reason: &str| {
-        tally.failed += 1;
+    let fail = |counts: &mut Counts, case: u64, reason: &str| {
+        counts.tally.failed += 1;
         eprintln!("fuzz {name}: case {case}: {reason}");
         eprintln!(
             "    to run it alone: cargo xtask fuzz {name} --seed {} --case {case} --save case.wasm",
@@ -219,25 +266,28 @@ fn supervise_with(name: &str, args: &Args, cases: Range<u64>, progress: &Path) -
             std::thread::sleep(LOOK);
         };
         for line in reader.join().unwrap_or_default() {
-            let mut words = line.splitn(3, ' ');
-            match (words.next(), words.next(), words.next()) {
-                (Some("failed"), Some(case), Some(reason)) => fail(&mut tally, case.parse()?, reason),
-                (Some("count"), Some(passed), Some(skipped)) => {
-                    tally.passed += passed.parse::<u64>()?;
-                    tally.skipped += skipped.parse::<u64>()?;
+            match *line.splitn(3, ' ').collect::<Vec<_>>() {
+                ["failed", case, reason] => fail(&mut counts, case.parse()?, reason),
+                ["count", what, count] => {
+                    let count = count.parse::<u64>()?;
+                    match what {
+                        "passed" => counts.tally.passed += count,
+                        "outvoted" => counts.outvoted += count,
+                        _ => counts.tally.skipped += count,
+                    }
                 }
                 _ => anyhow::bail!("a worker said {line:?}"),
             }
         }
         let at = case_under_way(progress)?;
         match ended {
-            Some(status) if status.success() => return Ok(tally),
-            Some(status) => fail(&mut tally, at, &format!("the process ended: {status}")),
-            None => fail(&mut tally, at, &format!("no end after {PATIENCE:?}")),
+            Some(status) if status.success() => return Ok(counts),
+            Some(status) => fail(&mut counts, at, &format!("the process ended: {status}")),
+            None => fail(&mut counts, at, &format!("no end after {PATIENCE:?}")),
         }
         next = at + 1;
     }
-    Ok(tally)
+    Ok(counts)
 }
 
 fn case_under_way(progress: &Path) -> Result<u64> {

@@ -38,7 +38,7 @@ pub fn main(args: &Args) -> Result<bool> {
     if let Some(file) = &args.tape {
         let bytes = program::module(&mut Choices::replay(read(file)?));
         std::fs::write(&args.save, &bytes).context("writing the module")?;
-        return match Structured::new()?.compare(&bytes, || Rng::new(args.seed ^ 0x5eed, args.case)) {
+        return match Structured::new()?.compare(&bytes, &mut Rng::new(args.seed ^ 0x5eed, args.case)) {
             Ok(_) => Ok(false),
             Err(reason) => bail!("{reason}"),
         };
