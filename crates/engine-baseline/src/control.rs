@@ -128,8 +128,9 @@ impl<'a, M: Masm> Generator<'a, M> {
             wasmparser::BlockType::Empty => (Kinds::One(None), Kinds::One(None)),
             wasmparser::BlockType::Type(ty) => (Kinds::One(None), Kinds::One(Some(kind_of(ty)))),
             wasmparser::BlockType::FuncType(index) => {
-                let ty = &self.env.module.types[TypeIndex(index).index()];
-                (Kinds::List(ty.params()), Kinds::List(ty.results()))
+                let env = self.env;
+                let (params, results) = env.kinds(TypeIndex(index));
+                (Kinds::List(params), Kinds::List(results))
             }
         }
     }
@@ -285,7 +286,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         let from = self.stack.len();
         match kinds {
             Kinds::One(kind) => self.stack.extend(kind.map(Value::slot)),
-            Kinds::List(types) => self.stack.extend(types.iter().map(|ty| Value::slot(ty.kind()))),
+            Kinds::List(kinds) => self.stack.extend(kinds.iter().map(|&kind| Value::slot(kind))),
         }
         self.reach_height(self.stack.len());
         self.note_slots(from);

@@ -1,6 +1,6 @@
 //! What compiling a module's functions needs to know of the module, computed once.
 
-use engine_decoder::{Module, ValKind, ValType};
+use engine_decoder::{Module, TypeIndex, ValKind};
 use engine_machine::abi::CallLayout;
 use engine_machine::{Arch, CodeFlags, VmLayout, abi};
 use std::sync::Arc;
@@ -13,6 +13,10 @@ pub struct ModuleEnv {
     pub(crate) layout: VmLayout,
     /// By type index.
     pub(crate) calls: Vec<CallLayout>,
+    /// Kinds of the parameters and results of all types, in order, one byte each.
+    kinds: Vec<ValKind>,
+    /// By type index: where the parameters' kinds start and the results' end.
+    ranges: Vec<(u32, u32)>,
 }
 
 impl ModuleEnv {
@@ -24,7 +28,20 @@ impl ModuleEnv {
         };
         let layout = VmLayout::new(&module);
         let calls = module.types.iter().map(|ty| CallLayout::new(ty, convention)).collect();
-        ModuleEnv { module, flags, layout, calls }
+        let mut kinds = Vec::new();
+        let mut ranges = Vec::with_capacity(module.types.len());
+        for ty in &module.types {
+            let start = kinds.len() as u32;
+            kinds.extend(ty.params().iter().chain(ty.results()).map(|ty| ty.kind()));
+            ranges.push((start, kinds.len() as u32));
+        }
+        ModuleEnv { module, flags, layout, calls, kinds, ranges }
+    }
+    /// Kinds of a type's parameters and results.
+    pub(crate) fn kinds(&self, ty: TypeIndex) -> (&[ValKind], &[ValKind]) {
+        let (start, end) = self.ranges[ty.index()];
+        let params = self.module.types[ty.index()].params().len();
+        self.kinds[start as usize..end as usize].split_at(params)
     }
     /// The module.
     pub fn module(&self) -> &Arc<Module> {
@@ -42,21 +59,21 @@ pub(crate) enum Kinds<'a> {
     /// At most one.
     One(Option<ValKind>),
     /// As listed.
-    List(&'a [ValType]),
+    List(&'a [ValKind]),
 }
 
 impl Kinds<'_> {
     pub fn len(self) -> usize {
         match self {
             Kinds::One(kind) => usize::from(kind.is_some()),
-            Kinds::List(types) => types.len(),
+            Kinds::List(kinds) => kinds.len(),
         }
     }
     pub fn get(self, index: usize) -> ValKind {
         match self {
             Kinds::One(Some(kind)) => kind,
             Kinds::One(None) => unreachable!("no such value"),
-            Kinds::List(types) => types[index].kind(),
+            Kinds::List(kinds) => kinds[index],
         }
     }
 }

@@ -121,7 +121,8 @@ impl<'a, M: Masm> Generator<'a, M> {
         let layout = &env.calls[env.module.functions[self.func.index()].index()];
         self.assign_homes(layout);
         self.enter(layout, num_params);
-        self.enter_function(Kinds::List(ty.results()));
+        let (_, results) = env.kinds(env.module.functions[self.func.index()]);
+        self.enter_function(Kinds::List(results));
     }
 
     /// An operator begins at this position. Returns whether code is to be generated for it: not if the function is refused.
