@@ -16,13 +16,12 @@
 ;;   b.ls L1
 ;;   ldr x27, [x28, #0x30]
 ;;   ldr x16, [x28, #0x38]
-;;   add x1, x0, #0x14
-;;   cmp x1, x16
+;;   cmp x0, x16
 ;;   b.hi L2
-;;   sub x1, x1, #0x4
-;;   csel x1, x1, xzr, ls
+;;   csel x0, x0, xzr, ls
 ;;   csdb
-;;   ldr w1, [x27, x1]                       ; i32.load offset=16 (trap: out of bounds memory access)
+;;   add x17, x27, x0
+;;   ldr w1, [x17, #0x10]                    ; i32.load offset=16 (trap: out of bounds memory access)
 ;;   mov w8, w1
 ;;   mov sp, x29
 ;;   ldp x29, x30, [sp], #0x10

@@ -14,13 +14,11 @@
 ;;   cmp rsp, [r11]
 ;;   jbe L1
 ;;   mov r15, [r14+0x30]
-;;   lea rax, [rsi+0x14]
-;;   cmp rax, [r14+0x38]
-;;   ja L2
-;;   lea rax, [rax-4]
-;;   mov r11d, 0
-;;   cmova rax, r11
-;;   mov eax, [r15+rax]                      ; i32.load offset=16 (trap: out of bounds memory access)
+;;   xor r11d, r11d
+;;   cmp [r14+0x38], rsi
+;;   jb L2
+;;   cmovb rsi, r11
+;;   mov eax, [r15+rsi+0x10]                 ; i32.load offset=16 (trap: out of bounds memory access)
 ;;   leave
 ;;   ret
 ;; L1:

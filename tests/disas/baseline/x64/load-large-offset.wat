@@ -14,11 +14,11 @@
 ;;   jbe L1
 ;;   mov r15, [r14+8]
 ;;   lea rax, [rsi+0x10000004]
-;;   cmp rax, [r14+0x38]
-;;   ja L2
+;;   cmp [r14+0x38], rax
+;;   jb L2
 ;;   lea rax, [rax-4]
 ;;   mov r11d, 0
-;;   cmova rax, r11
+;;   cmovb rax, r11
 ;;   mov eax, [r15+rax]                      ; i32.load offset=268435456 (trap: out of bounds memory access)
 ;;   leave
 ;;   ret
