@@ -344,9 +344,8 @@ impl<'a, M: Masm> Generator<'a, M> {
         let (height, results) = (self.control[top].height, self.control[top].results);
         let state = self.control[top].at_label.expect("a branch led here");
         // Many results that fell through are where the label expects them.
-        let in_place = results.len() > 1
-            && self.stack.len() == height + results.len()
-            && self.in_slots(results.len());
+        let in_place =
+            results.len() > 1 && self.stack.len() == height + results.len() && self.in_slots(results.len());
         if !in_place {
             self.truncate(height);
         }

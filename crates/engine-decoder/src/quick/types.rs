@@ -113,7 +113,9 @@ impl FuncTypes {
     #[inline]
     pub fn get(&self, index: u32) -> Option<(&[Ty], &[Ty])> {
         let entry = self.types.get(index as usize)?;
-        self.all.get(entry.params as usize..entry.end as usize)?.split_at_checked((entry.results - entry.params) as usize)
+        self.all
+            .get(entry.params as usize..entry.end as usize)?
+            .split_at_checked((entry.results - entry.params) as usize)
     }
 }
 
