@@ -1,43 +1,31 @@
-//! What a thread needs to run Wasm: an alternate signal stack, the bottom of its stack, and its current activation.
+//! What a thread needs to run Wasm: an alternate signal stack, and the bottom of its stack.
 #![allow(unsafe_code)]
 
 use crate::os::{self, Access, At};
 use crate::signals;
 use core::cell::Cell;
 use core::ptr;
-use engine_machine::Activation;
 
 thread_local! {
-    /// The newest entry into Wasm on this thread. Constant and without destructor, so that a signal handler may read it.
-    static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
     /// Lowest address of the thread's stack, guard excluded; 0 before [`init_thread`].
     static STACK_BOTTOM: Cell<usize> = const { Cell::new(0) };
     /// The alternate stack, if the thread's own was missing or too small.
     static SIGNAL_STACK: Cell<Option<SignalStack>> = const { Cell::new(None) };
 }
 
-/// The newest activation of this thread, of whatever store.
-#[inline]
-pub(crate) fn current() -> *mut Activation {
-    CURRENT.get()
-}
-
-/// Makes an activation the newest.
-#[inline]
-pub(crate) fn set_current(activation: *mut Activation) {
-    CURRENT.set(activation);
-}
-
 /// Lowest address of this thread's stack. Prepares the thread at the first call.
 #[inline]
 pub(crate) fn stack_bottom() -> usize {
     match STACK_BOTTOM.get() {
-        0 => {
-            init_thread();
-            STACK_BOTTOM.get()
-        }
+        0 => first_stack_bottom(),
         bottom => bottom,
     }
+}
+
+#[cold]
+fn first_stack_bottom() -> usize {
+    init_thread();
+    STACK_BOTTOM.get()
 }
 
 /// Installs the process's trap handlers and gives this thread what it needs to run Wasm. [`invoke`](crate::invoke) does it

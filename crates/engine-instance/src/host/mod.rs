@@ -93,7 +93,7 @@ impl<T: 'static> HostFunc<T> {
             call: self.call,
             data: (&raw const *self.closure).cast_mut().cast(),
         };
-        let func_ref = FuncRef { code, vmctx: core::ptr::null_mut(), signature, _pad: 0 };
+        let func_ref = FuncRef { code, vmctx: core::ptr::null_mut(), signature, entry: 0 };
         let data =
             store.add_host_func(Box::new(HostFuncData { context, func_ref, _wrapper: wrapper, _func: self }));
         // SAFETY: just made; a host function's vmctx is its context.
@@ -163,17 +163,22 @@ where
             let Dynamic { ty, func } = &*(*context).data.cast::<Dynamic<F>>();
             let mut list = core::mem::take(&mut (*store).opaque.scratch);
             list.clear();
-            for (i, ty) in ty.params().iter().enumerate() {
-                list.push(Val::from_raw(&(*store).opaque, values.add(i).read(), *ty));
-            }
+            // Room at once, so that adding a value checks nothing.
+            list.reserve(ty.params().len() + ty.results().len());
+            let opaque = &(*store).opaque;
+            list.extend(
+                ty.params().iter().enumerate().map(|(i, ty)| Val::from_raw(opaque, values.add(i), *ty)),
+            );
             list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty)));
             let (params, results) = list.split_at_mut(ty.params().len());
             func(Caller::new(store, context, caller), params, results)?;
             let opaque = &mut (*store).opaque;
+            let mut externrefs = 0;
             for (result, ty) in results.iter().zip(ty.results()) {
                 result.check(opaque, *ty)?;
+                externrefs += result.extern_count();
             }
-            opaque.prepare_externrefs(results.iter().map(Val::extern_count).sum());
+            opaque.prepare_externrefs(externrefs);
             for (i, result) in results.iter().enumerate() {
                 values.add(i).write(result.to_raw(opaque));
             }
