@@ -47,7 +47,7 @@ pub struct TrapInfo {
 ///   expects, and `values` has room for its parameters and results. All of it stays alive during the call.
 /// * No Rust frame between this and a nested `invoke` of the same store is skipped by unwinding through Wasm: host functions
 ///   catch panics.
-#[inline]
+#[inline(always)]
 pub unsafe fn invoke(
     store: *mut StoreContext,
     wrapper: EntryWrapper,
@@ -58,13 +58,13 @@ pub unsafe fn invoke(
 ) -> Result<(), Box<TrapInfo>> {
     // Whatever is stored here is paid by every call: a call of nothing is little else than stores. So the stack limit is
     // moved, and anything said about traps, only in the functions below.
-    let bottom = thread::stack_bottom();
+    let end = thread::stack_end();
     let sp = stack_pointer();
     // SAFETY: the caller's promise; activations are those of calls of this function that have not returned.
     unsafe {
         let previous_in_store = (*store).activation;
         let limit = if previous_in_store.is_null() {
-            bottom.saturating_add(HOST_STACK_RESERVE).max(sp.saturating_sub(max_stack))
+            end.max(sp.saturating_sub(max_stack))
         } else {
             (*store).entry_limit
         };

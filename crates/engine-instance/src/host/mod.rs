@@ -157,19 +157,24 @@ unsafe extern "C" fn call_dynamic<T: 'static, F>(
 where
     F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 {
-    // SAFETY: by contract; `values` has room for as many values as there are parameters or results.
+    // SAFETY: by contract; `values` has room for as many values as there are parameters or results, and `list` has been given as
+    // much as all of them together.
     unsafe {
         enter::<T>(context, |store| {
             let Dynamic { ty, func } = &*(*context).data.cast::<Dynamic<F>>();
             let mut list = core::mem::take(&mut (*store).opaque.scratch);
             list.clear();
-            // Room at once, so that adding a value checks nothing.
+            // Made in their places: moved there, they would wait to be read again, as in `Val::from_raw`.
             list.reserve(ty.params().len() + ty.results().len());
             let opaque = &(*store).opaque;
-            list.extend(
-                ty.params().iter().enumerate().map(|(i, ty)| Val::from_raw(opaque, values.add(i), *ty)),
-            );
-            list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty)));
+            for (i, ty) in ty.params().iter().enumerate() {
+                list.as_mut_ptr().add(i).write(Val::from_raw(opaque, values.add(i), *ty));
+            }
+            list.set_len(ty.params().len());
+            for ty in ty.results() {
+                list.as_mut_ptr().add(list.len()).write(Val::default_for_ty(*ty));
+                list.set_len(list.len() + 1);
+            }
             let (params, results) = list.split_at_mut(ty.params().len());
             func(Caller::new(store, context, caller), params, results)?;
             let opaque = &mut (*store).opaque;

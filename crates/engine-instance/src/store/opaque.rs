@@ -460,7 +460,8 @@ unsafe fn each_stack_word(vm: *const StoreContext, mut visit: impl FnMut(u64)) {
 /// `store` comes from a mutable borrow of the whole store, which is not used until this returns. `code` and `vmctx` belong
 /// to a function of the store whose signature `wrapper` is for; `values` has room for its parameters, which it holds,
 /// and for its results.
-#[inline]
+// In a loop of typed calls its registers are then saved once, not once a call.
+#[inline(always)]
 pub(crate) unsafe fn call_wasm(
     store: NonNull<StoreOpaque>,
     wrapper: EntryWrapper,
@@ -477,13 +478,14 @@ pub(crate) unsafe fn call_wasm(
         (*vm).store = previous;
         match result {
             Ok(()) => Ok(()),
-            Err(info) => Err(failure(&mut (*store.as_ptr()).pending, &info)),
+            Err(info) => Err(failure(&mut (*store.as_ptr()).pending, info)),
         }
     }
 }
 
 #[cold]
-fn failure(pending: &mut Option<Pending>, info: &TrapInfo) -> Error {
+#[expect(clippy::boxed_local, reason = "so that its end is not part of every call")]
+fn failure(pending: &mut Option<Pending>, info: Box<TrapInfo>) -> Error {
     match pending.take() {
         Some(Pending::Panic(payload)) => std::panic::resume_unwind(payload),
         Some(Pending::Error(mut error)) => {
