@@ -4,8 +4,7 @@
 use crate::backtrace;
 use crate::thread;
 use core::mem::MaybeUninit;
-use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 use engine_machine::{Activation, EntryWrapper, StoreContext, TrapCode, ValRaw, VmContext};
 
 #[cfg(target_arch = "aarch64")]
@@ -28,14 +27,6 @@ pub struct TrapInfo {
     pub fault_address: Option<usize>,
 }
 
-/// An activation, with what only this module knows of it. Every activation is the first field of one of these.
-#[repr(C)]
-struct Entry {
-    activation: Activation,
-    /// The stack limit of this entry, for nested entries and for putting it back when an interrupt has been delivered.
-    limit: usize,
-}
-
 /// Calls Wasm code: `wrapper(activation, code, vmctx, values)`, with everything around it that makes traps, interrupts and
 /// backtraces work.
 ///
@@ -56,6 +47,7 @@ struct Entry {
 ///   expects, and `values` has room for its parameters and results. All of it stays alive during the call.
 /// * No Rust frame between this and a nested `invoke` of the same store is skipped by unwinding through Wasm: host functions
 ///   catch panics.
+#[inline(always)]
 pub unsafe fn invoke(
     store: *mut StoreContext,
     wrapper: EntryWrapper,
@@ -64,65 +56,78 @@ pub unsafe fn invoke(
     values: *mut ValRaw,
     max_stack: usize,
 ) -> Result<(), Box<TrapInfo>> {
-    let bottom = thread::stack_bottom();
+    // Whatever is stored here is paid by every call: a call of nothing is little else than stores. So the stack limit is
+    // moved, and anything said about traps, only in the functions below.
+    let end = thread::stack_end();
     let sp = stack_pointer();
-    // SAFETY: the caller's promise; activations are entries of this function that have not returned.
+    // SAFETY: the caller's promise; activations are those of calls of this function that have not returned.
     unsafe {
-        let stack_limit: *const AtomicUsize = &raw const (*store).stack_limit;
         let previous_in_store = (*store).activation;
-        let outermost = previous_in_store.is_null();
-        let limit = if outermost {
-            bottom.saturating_add(HOST_STACK_RESERVE).max(sp.saturating_sub(max_stack))
+        let limit = if previous_in_store.is_null() {
+            end.max(sp.saturating_sub(max_stack))
         } else {
-            (*previous_in_store.cast::<Entry>()).limit
+            (*store).entry_limit
         };
-        let before = (*stack_limit).load(Relaxed);
-        if before == usize::MAX {
-            return Err(refuse(store, TrapCode::Interrupt, limit));
+        if (*store).stack_limit.load(Relaxed) != limit || sp <= limit {
+            admit(store, limit, sp)?;
         }
-        if sp <= limit {
-            return Err(refuse(store, TrapCode::StackOverflow, limit));
-        }
-        // The limit stays when the outermost entry ends, so that entering again from the same depth, as a host's loop does,
-        // needs no locked operation: two of them were 40 of a typed call's 66 ns. Nothing reads the limit outside Wasm.
-        if outermost
-            && before != limit
-            && (*stack_limit).compare_exchange(before, limit, Relaxed, Relaxed).is_err()
-        {
-            return Err(refuse(store, TrapCode::Interrupt, limit));
-        }
-
-        let mut entry = MaybeUninit::<Entry>::uninit();
-        (*entry.as_mut_ptr()).limit = limit;
-        let activation: *mut Activation = entry.as_mut_ptr().cast();
-        let previous = thread::current();
-        let previous_exit_fp = (*store).exit_fp;
-        (*activation).previous = previous;
+        let mut activation = MaybeUninit::<Activation>::uninit();
+        let activation = activation.as_mut_ptr();
         (*activation).previous_in_store = previous_in_store;
-        (*activation).previous_exit_fp = previous_exit_fp;
-        (*activation).store = store;
-        (*activation).trap.code = None;
-        (*activation).trap.frame_count = 0;
-        (*activation).trap.fault_address = 0;
+        (*activation).previous_exit_fp = (*store).exit_fp;
         (*store).activation = activation;
-        thread::set_current(activation);
 
         let status = wrapper(activation, code, vmctx, values);
 
-        thread::set_current(previous);
-        (*store).activation = previous_in_store;
-        (*store).exit_fp = previous_exit_fp;
-        if status == 0 { Ok(()) } else { Err(stopped(activation, limit)) }
+        // Read back rather than kept in registers, which would have to be saved for that.
+        (*store).activation = (*activation).previous_in_store;
+        (*store).exit_fp = (*activation).previous_exit_fp;
+        if status == 0 { Ok(()) } else { Err(stopped(store)) }
+    }
+}
+
+/// Lets an entry go ahead for which the store's stack limit is not as it should be: moves it if this is the outermost entry.
+///
+/// The limit stays when the outermost entry ends, so that entering again from the same depth, as a host's loop does, does not
+/// come here: two locked operations were 40 of a typed call's 66 ns. Nothing reads the limit outside Wasm.
+///
+/// Afterwards `stack_limit` is `entry_limit` or a pending interrupt, as before unless it was 0, its first value.
+///
+/// # Safety
+/// The store is alive and used by this thread.
+#[inline(never)]
+unsafe fn admit(store: *mut StoreContext, limit: usize, sp: usize) -> Result<(), Box<TrapInfo>> {
+    // SAFETY: the caller's promise that the store is alive and used by this thread; others touch the atomic only.
+    unsafe {
+        let before = (*store).stack_limit.load(Relaxed);
+        if before != usize::MAX && sp <= limit {
+            return Err(refuse(store, TrapCode::StackOverflow));
+        }
+        let outermost = (*store).activation.is_null();
+        if outermost {
+            (*store).entry_limit = limit;
+        }
+        if before == usize::MAX
+            || outermost
+                && before != limit
+                && (*store).stack_limit.compare_exchange(before, limit, Relaxed, Relaxed).is_err()
+        {
+            return Err(refuse(store, TrapCode::Interrupt));
+        }
+        Ok(())
     }
 }
 
 /// Puts the limit back if an interrupt has taken its place, which is thereby spent.
 ///
 /// # Safety
-/// The store is alive.
-unsafe fn spend_interrupt(store: *mut StoreContext, limit: usize) {
-    // SAFETY: the caller's promise that the store is alive.
-    let _ = unsafe { (*store).stack_limit.compare_exchange(usize::MAX, limit, Relaxed, Relaxed) };
+/// The store is alive and used by this thread.
+unsafe fn spend_interrupt(store: *mut StoreContext) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let limit = (*store).entry_limit;
+        let _ = (*store).stack_limit.compare_exchange(usize::MAX, limit, Relaxed, Relaxed);
+    }
 }
 
 /// The trap of an entry that does not take place.
@@ -130,34 +135,35 @@ unsafe fn spend_interrupt(store: *mut StoreContext, limit: usize) {
 /// # Safety
 /// The store is alive and used by this thread.
 #[cold]
-unsafe fn refuse(store: *mut StoreContext, code: TrapCode, limit: usize) -> Box<TrapInfo> {
+unsafe fn refuse(store: *mut StoreContext, code: TrapCode) -> Box<TrapInfo> {
     // SAFETY: the caller's promise that the store is alive and used by this thread.
     unsafe {
         if code == TrapCode::Interrupt {
-            spend_interrupt(store, limit);
+            spend_interrupt(store);
         }
         Box::new(TrapInfo { code, frames: backtrace::current_backtrace(store), fault_address: None })
     }
 }
 
-/// What stopped an activation, which is unlinked already.
+/// What stopped an activation, which is unlinked already: takes the store's record.
 ///
 /// # Safety
-/// The activation and its store are alive.
+/// The store is alive and used by this thread.
 #[cold]
-unsafe fn stopped(activation: *mut Activation, limit: usize) -> Box<TrapInfo> {
-    // SAFETY: the activation is alive, and so is its store; `frame_count` frames are initialised.
+unsafe fn stopped(store: *mut StoreContext) -> Box<TrapInfo> {
+    // SAFETY: the caller's promise. With the activation unlinked, the store is as it was when it was entered: in a host function
+    // that the next older activation called, which left Wasm at `exit_fp`, or outside of Wasm.
     unsafe {
-        let record = &raw const (*activation).trap;
-        let code = (*record).code.unwrap_or(TrapCode::HostError);
+        let record = &mut (*store).trap;
+        let code = record.code.take().unwrap_or(TrapCode::HostError);
+        let mut frames = record.frames[..record.frame_count as usize].to_vec();
+        let fault_address = Some(record.fault_address).filter(|&address| address != 0);
+        record.frame_count = 0;
+        record.fault_address = 0;
         if code == TrapCode::Interrupt {
-            spend_interrupt((*activation).store, limit);
+            spend_interrupt(store);
         }
-        let recorded =
-            ptr::slice_from_raw_parts((&raw const (*record).frames).cast(), (*record).frame_count as usize);
-        let mut frames: Vec<usize> = (*recorded).to_vec();
-        backtrace::collect((*activation).previous_in_store, (*activation).previous_exit_fp, &mut frames);
-        let fault_address = Some((*record).fault_address).filter(|&address| address != 0);
+        backtrace::collect((*store).activation, (*store).exit_fp, &mut frames);
         Box::new(TrapInfo { code, frames, fault_address })
     }
 }

@@ -1,54 +1,44 @@
-//! What a thread needs to run Wasm: an alternate signal stack, the bottom of its stack, and its current activation.
+//! What a thread needs to run Wasm: an alternate signal stack, and the end of its stack.
 #![allow(unsafe_code)]
 
+use crate::invoke::HOST_STACK_RESERVE;
 use crate::os::{self, Access, At};
 use crate::signals;
 use core::cell::Cell;
 use core::ptr;
-use engine_machine::Activation;
 
 thread_local! {
-    /// The newest entry into Wasm on this thread. Constant and without destructor, so that a signal handler may read it.
-    static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
-    /// Lowest address of the thread's stack, guard excluded; 0 before [`init_thread`].
-    static STACK_BOTTOM: Cell<usize> = const { Cell::new(0) };
+    /// What [`stack_end`] returns; 0 before [`init_thread`].
+    static STACK_END: Cell<usize> = const { Cell::new(0) };
     /// The alternate stack, if the thread's own was missing or too small.
     static SIGNAL_STACK: Cell<Option<SignalStack>> = const { Cell::new(None) };
 }
 
-/// The newest activation of this thread, of whatever store.
+/// Where Wasm's part of this thread's stack ends: [`HOST_STACK_RESERVE`] above its lowest address (guard excluded). Prepares the
+/// thread at the first call.
 #[inline]
-pub(crate) fn current() -> *mut Activation {
-    CURRENT.get()
-}
-
-/// Makes an activation the newest.
-#[inline]
-pub(crate) fn set_current(activation: *mut Activation) {
-    CURRENT.set(activation);
-}
-
-/// Lowest address of this thread's stack. Prepares the thread at the first call.
-#[inline]
-pub(crate) fn stack_bottom() -> usize {
-    match STACK_BOTTOM.get() {
-        0 => {
-            init_thread();
-            STACK_BOTTOM.get()
-        }
-        bottom => bottom,
+pub(crate) fn stack_end() -> usize {
+    match STACK_END.get() {
+        0 => first_stack_end(),
+        end => end,
     }
+}
+
+#[cold]
+fn first_stack_end() -> usize {
+    init_thread();
+    STACK_END.get()
 }
 
 /// Installs the process's trap handlers and gives this thread what it needs to run Wasm. [`invoke`](crate::invoke) does it
 /// when needed; hosts call it to choose the moment, for instance before they install handlers of their own.
 pub fn init_thread() {
-    if STACK_BOTTOM.get() != 0 {
+    if STACK_END.get() != 0 {
         return;
     }
     signals::install();
     SIGNAL_STACK.set(SignalStack::install());
-    STACK_BOTTOM.set(find_stack_bottom());
+    STACK_END.set(find_stack_bottom().saturating_add(HOST_STACK_RESERVE));
 }
 
 fn find_stack_bottom() -> usize {
@@ -61,7 +51,7 @@ fn find_stack_bottom() -> usize {
             libc::pthread_attr_destroy(&mut attributes);
         }
         // An unknown bottom leaves the limit to the embedder's `max_stack`.
-        bottom.addr().max(1)
+        bottom.addr()
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::grace::ReadGuard;
-use crate::{lookup, thread};
+use crate::lookup;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 use engine_machine::abi::frame;
@@ -17,33 +17,33 @@ pub(crate) struct Resume {
 
 /// Called by the signal handler: if the instruction at `pc` is a guest trap, records it. `address` is what a memory fault accessed.
 ///
-/// A fault is ours only if the thread is inside Wasm, the pc is a recorded trap site, and a memory fault's address lies in a
-/// memory of the frame's instance. Signal-safe: no lock, no allocation.
+/// A fault is ours only if the pc is a recorded trap site, its frame is one of the newest activation of its store, and a memory
+/// fault's address lies in a memory of the frame's instance. Signal-safe: no lock, no allocation.
 ///
 /// # Safety
 /// Called on the thread that faulted, with its registers.
 pub(crate) unsafe fn trap(pc: usize, fp: usize, address: Option<usize>) -> Option<Resume> {
-    let activation = thread::current();
-    if activation.is_null() {
-        return None;
-    }
     let code = {
         let guard = ReadGuard::new();
         lookup::find(&guard, pc)?.site?.trap()?
     };
-    // SAFETY: the current activation is alive, and so is its store. The pc is an instruction of a Wasm function behind its
-    // prologue, so the frame pointer is that of its frame, with the vmctx in its place.
+    // SAFETY: the pc is an instruction of a Wasm function behind its prologue, so the frame pointer is that of its frame, with the
+    // vmctx in its place. Its store is alive and in use by this thread, which is running its code; so is the newest activation.
     unsafe {
+        let store: *mut StoreContext = (*vmctx_of(fp)).store;
+        let activation: *mut Activation = (*store).activation;
+        if activation.is_null() || fp >= (*activation).entry_fp {
+            return None;
+        }
         if let Some(address) = address
             && !in_memory_of(fp, address)
         {
             return None;
         }
-        let store: *mut StoreContext = (*activation).store;
         let interrupted = code == TrapCode::StackOverflow && (*store).stack_limit.load(Relaxed) == usize::MAX;
         let (pad, entry_sp, entry_fp) =
             ((*activation).landing_pad, (*activation).entry_sp, (*activation).entry_fp);
-        let record = &raw mut (*activation).trap;
+        let record = &raw mut (*store).trap;
         (*record).code = Some(if interrupted { TrapCode::Interrupt } else { code });
         (*record).fault_address = address.unwrap_or(0);
         let mut recorder = Recorder { record, count: 0 };
@@ -62,14 +62,22 @@ pub(crate) unsafe fn trap(pc: usize, fp: usize, address: Option<usize>) -> Optio
 unsafe fn in_memory_of(fp: usize, address: usize) -> bool {
     // SAFETY: the caller's promise; a vmctx of module code is an instance's and lives as long as the store.
     unsafe {
-        let vmctx: *const VmContext =
-            read_word(fp.wrapping_add_signed(frame::VMCTX as isize)) as *const VmContext;
+        let vmctx = vmctx_of(fp);
         let (ranges, count) = ((*vmctx).memory_ranges, (*vmctx).memory_range_count);
         (0..count).any(|i| {
             let range = &**ranges.add(i);
             (range.start..range.end).contains(&address)
         })
     }
+}
+
+/// The vmctx of a frame of module code.
+///
+/// # Safety
+/// `fp` is the frame pointer of such a frame.
+unsafe fn vmctx_of(fp: usize) -> *const VmContext {
+    // SAFETY: the caller's promise: the prologue has stored it.
+    unsafe { read_word(fp.wrapping_add_signed(frame::VMCTX as isize)) as *const VmContext }
 }
 
 /// Reads a word of a frame.
@@ -102,7 +110,7 @@ pub(crate) unsafe fn walk_callers(mut fp: usize, entry_fp: usize, mut visit: imp
     }
 }
 
-/// Collects addresses in a trap record. Written through raw pointers: what is not in use was never initialised.
+/// Collects addresses in a trap record, through raw pointers: the store is in use by whoever called Wasm.
 struct Recorder {
     record: *mut TrapRecord,
     count: usize,
@@ -134,7 +142,7 @@ pub unsafe fn raise(store: *mut StoreContext, code: TrapCode) {
     // SAFETY: the caller's promise: the activation is alive, and `exit_fp` is the frame of the wrapper or stub that called.
     unsafe {
         let activation: *mut Activation = (*store).activation;
-        let record = &raw mut (*activation).trap;
+        let record = &raw mut (*store).trap;
         (*record).code = Some(code);
         (*record).fault_address = 0;
         let mut recorder = Recorder { record, count: 0 };

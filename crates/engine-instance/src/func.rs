@@ -9,8 +9,9 @@ use crate::typed::{WasmParams, WasmResults};
 use crate::{AsContext, AsContextMut, Caller, Error, Result, Val};
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
-use engine_decoder::{FuncType, ValType};
+use engine_decoder::FuncType;
 use engine_machine::{EntryWrapper, FuncRef, ValRaw};
 use std::sync::Arc;
 
@@ -57,14 +58,17 @@ impl Func {
         }
     }
 
+    #[inline]
     pub(crate) fn from_ref(store: &StoreOpaque, func: NonNull<FuncRef>) -> Func {
         Func(StorePtr::new(store, func))
     }
 
+    #[inline]
     pub(crate) fn belongs_to(&self, store: &StoreOpaque) -> bool {
         self.0.belongs_to(store)
     }
 
+    #[inline]
     pub(crate) fn func_ref(&self, store: &StoreOpaque) -> NonNull<FuncRef> {
         self.0.get(store)
     }
@@ -85,8 +89,8 @@ impl Func {
     }
 
     pub(crate) fn signature(&self, store: &StoreOpaque) -> u32 {
-        // SAFETY: a `FuncRef` lives as long as its store and never changes.
-        unsafe { self.0.get(store).as_ref() }.signature
+        // SAFETY: a `FuncRef` lives as long as its store.
+        unsafe { (*self.0.get(store).as_ptr()).signature }
     }
 
     /// The function's type.
@@ -117,44 +121,47 @@ impl Func {
         params: &[Val],
         results: &mut [Val],
     ) -> Result<()> {
-        const INLINE: usize = 16;
+        /// As many values as are kept on the stack.
+        const FEW: usize = 16;
         // SAFETY: by contract; the borrow ends before Wasm is called.
         let opaque = unsafe { &mut *store.as_ptr() };
         let func = self.func_ref(opaque);
-        let signature = self.signature(opaque);
-        let (wrapper, result_types) = opaque.entry(signature, |ty, wrapper| {
-            if ty.params().len() != params.len() {
-                bail!("expected {} arguments, found {}", ty.params().len(), params.len());
-            }
-            if ty.results().len() != results.len() {
-                bail!("expected room for {} results, found {}", ty.results().len(), results.len());
-            }
-            for (param, ty) in params.iter().zip(ty.params()) {
-                param.check(opaque, *ty)?;
-            }
-            Ok((wrapper, ResultTypes::new(ty.results())))
-        })??;
-        opaque.prepare_externrefs(params.iter().map(Val::extern_count).sum());
+        // SAFETY: lives as long as the store.
+        let info = unsafe { opaque.entry(func)?.as_ref() };
+        let ty = &info.ty;
+        if ty.params().len() != params.len() {
+            bail!("expected {} arguments, found {}", ty.params().len(), params.len());
+        }
+        if ty.results().len() != results.len() {
+            bail!("expected room for {} results, found {}", ty.results().len(), results.len());
+        }
+        let mut externrefs = 0;
+        for (param, ty) in params.iter().zip(ty.params()) {
+            param.check(opaque, *ty)?;
+            externrefs += param.extern_count();
+        }
+        opaque.prepare_externrefs(externrefs);
         let count = params.len().max(results.len());
-        let mut few = [ValRaw::default(); INLINE];
+        let mut few = [const { MaybeUninit::<ValRaw>::uninit() }; FEW];
         let mut many = Vec::new();
-        let values = if count <= INLINE {
-            few.as_mut_ptr()
+        let values: *mut ValRaw = if count <= FEW {
+            few.as_mut_ptr().cast()
         } else {
-            many.resize(count, ValRaw::default());
+            many.reserve_exact(count);
             many.as_mut_ptr()
         };
         for (i, param) in params.iter().enumerate() {
             // SAFETY: there is room for `count` values.
             unsafe { values.add(i).write(param.to_raw(opaque)) };
         }
-        // SAFETY: the function, its signature's wrapper, and values that have been checked against its type.
+        // SAFETY: the function, its signature's wrapper, and values that have been checked against its type. The wrapper has
+        // written as many results as there are.
         unsafe {
             let (code, vmctx) = ((*func.as_ptr()).code, (*func.as_ptr()).vmctx);
-            call_wasm(store, wrapper, code, vmctx, values)?;
+            call_wasm(store, info.wrapper, code, vmctx, values)?;
             let opaque = store.as_ref();
-            for (i, (result, ty)) in results.iter_mut().zip(result_types.as_slice()).enumerate() {
-                *result = Val::from_raw(opaque, values.add(i).read(), *ty);
+            for (i, (result, ty)) in results.iter_mut().zip(ty.results()).enumerate() {
+                *result = Val::from_raw(opaque, values.add(i), *ty);
             }
         }
         Ok(())
@@ -167,41 +174,15 @@ impl Func {
     pub fn typed<P: WasmParams, R: WasmResults>(&self, store: impl AsContext) -> Result<TypedFunc<P, R>> {
         let store = store.as_context();
         let store = store.opaque();
-        let wrapper = store.entry(self.signature(store), |ty, wrapper| {
-            if !ty.params().iter().copied().eq(P::valtypes())
-                || !ty.results().iter().copied().eq(R::valtypes())
-            {
-                let asked = FuncType::new(P::valtypes(), R::valtypes());
-                bail!("type mismatch: the function has type {ty}, not {asked}");
-            }
-            Ok(wrapper)
-        })??;
+        // SAFETY: lives as long as the store.
+        let info = unsafe { store.entry(self.func_ref(store))?.as_ref() };
+        let ty = &info.ty;
+        if !ty.params().iter().copied().eq(P::valtypes()) || !ty.results().iter().copied().eq(R::valtypes()) {
+            let asked = FuncType::new(P::valtypes(), R::valtypes());
+            bail!("type mismatch: the function has type {ty}, not {asked}");
+        }
+        let wrapper = info.wrapper;
         Ok(TypedFunc { func: *self, wrapper, _types: PhantomData })
-    }
-}
-
-/// Types of a call's results, kept beyond the borrow of the signature, without allocation if they are few.
-enum ResultTypes {
-    Few([ValType; 4], usize),
-    Many(Box<[ValType]>),
-}
-
-impl ResultTypes {
-    fn new(types: &[ValType]) -> ResultTypes {
-        let mut few = [ValType::I32; 4];
-        match few.get_mut(..types.len()) {
-            Some(place) => {
-                place.copy_from_slice(types);
-                ResultTypes::Few(few, types.len())
-            }
-            None => ResultTypes::Many(types.into()),
-        }
-    }
-    fn as_slice(&self) -> &[ValType] {
-        match self {
-            ResultTypes::Few(types, count) => &types[..*count],
-            ResultTypes::Many(types) => types,
-        }
     }
 }
 
@@ -243,8 +224,8 @@ impl<P, R> Copy for TypedFunc<P, R> {}
 /// Room for parameters and results, which share their places. Only its address is used.
 #[allow(dead_code)]
 union Values<P: WasmParams, R: WasmResults> {
-    params: core::mem::MaybeUninit<P::Raw>,
-    results: core::mem::MaybeUninit<R::Raw>,
+    params: MaybeUninit<P::Raw>,
+    results: MaybeUninit<R::Raw>,
 }
 
 impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
@@ -265,7 +246,7 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
         let mut store = store.as_context_mut();
         let func = self.func.func_ref(store.opaque());
         params.check_store(store.opaque())?;
-        let mut values = Values::<P, R> { params: core::mem::MaybeUninit::uninit() };
+        let mut values = Values::<P, R> { params: MaybeUninit::uninit() };
         let place = (&raw mut values).cast::<ValRaw>();
         let store = store.as_opaque();
         // SAFETY: `typed` has checked the types; `wrapper` lives as long as the store that `func` belongs to; there is

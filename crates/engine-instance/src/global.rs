@@ -76,7 +76,7 @@ impl Global {
         let store = store.as_context();
         let store = store.opaque();
         // SAFETY: a cell holds a value of its type of its store.
-        unsafe { Val::from_raw(store, self.cell.get(store).read(), self.ty.content) }
+        unsafe { Val::from_raw(store, self.cell.get(store).as_ptr(), self.ty.content) }
     }
 
     /// Sets its value.

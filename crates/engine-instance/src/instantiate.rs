@@ -149,12 +149,12 @@ unsafe fn allocate(
                     code: native.slot(defined),
                     vmctx: vmctx.as_ptr(),
                     signature: signatures[decoded.functions[func.index()].index()].0,
-                    _pad: 0,
+                    entry: 0,
                 },
                 None => {
                     let imported = vmctx.field::<ImportedFunction>(layout.imported_function(func));
                     let FuncRef { code, vmctx, signature, .. } = *(*imported.as_ptr()).funcref;
-                    FuncRef { code, vmctx, signature, _pad: 0 }
+                    FuncRef { code, vmctx, signature, entry: 0 }
                 }
             });
         }
@@ -288,7 +288,7 @@ unsafe fn call_start(
         let this = instance.as_ref();
         let module = &*this.module.decoded().module;
         let signature = this.module.inner().signatures[module.functions[start.index()].index()].0;
-        let wrapper = store.as_ref().entry(signature, |_, wrapper| wrapper)?;
+        let wrapper = store.as_ref().entry_of(signature)?.1.as_ref().wrapper;
         let (code, vmctx) = match module.defined(start) {
             Some(defined) => (this.native.slot(defined), this.vmctx.as_ptr()),
             None => {

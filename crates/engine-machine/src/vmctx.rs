@@ -80,6 +80,11 @@ vm_struct! {
         pub host_entries @ HOST_ENTRIES: *const HostEntry,
         /// The runtime's own record of the store.
         pub store @ STORE: *mut c_void,
+        /// What `stack_limit` is, apart from interrupts, since the store's outermost entry last moved it.
+        pub entry_limit @ ENTRY_LIMIT: usize,
+        /// What stopped the newest activation. Its `invoke` takes it before anything else of the store can trap, so
+        /// that one record is enough, and an entry need not prepare one.
+        pub trap @ TRAP: TrapRecord,
     }
 
     /// One entry from the host into Wasm. Lives on the entering thread's stack; the entry wrapper fills the first
@@ -91,16 +96,10 @@ vm_struct! {
         pub entry_fp @ ENTRY_FP: usize,
         /// Where a trap resumes: the wrapper returns 1 from here.
         pub landing_pad @ LANDING_PAD: usize,
-        /// The activation that was current on this thread before, of whatever store.
-        pub previous @ PREVIOUS: *mut Activation,
         /// `StoreContext::activation` before this entry.
         pub previous_in_store @ PREVIOUS_IN_STORE: *mut Activation,
         /// `StoreContext::exit_fp` before this entry, to continue walks in older activations.
         pub previous_exit_fp @ PREVIOUS_EXIT_FP: usize,
-        /// The store entered.
-        pub store @ STORE: *mut StoreContext,
-        /// What stopped it.
-        pub trap @ TRAP: TrapRecord,
     }
 
     /// What the signal handler (or a failing host call) leaves for the Rust side of an entry.
@@ -123,8 +122,8 @@ vm_struct! {
         pub vmctx @ VMCTX: *mut VmContext,
         /// Canonical signature id.
         pub signature @ SIGNATURE: u32,
-        /// Padding.
-        pub _pad @ PAD: u32,
+        /// The store's number for what entering the function takes; 0 until the host first asks. Only the runtime's.
+        pub entry @ ENTRY: u32,
     }
 
     /// An imported function, for direct calls.
@@ -184,6 +183,12 @@ vm_struct! {
         /// Address after the last.
         pub end @ END: usize,
     }
+}
+
+impl TrapRecord {
+    /// Nothing has trapped.
+    pub const EMPTY: TrapRecord =
+        TrapRecord { code: None, frame_count: 0, fault_address: 0, frames: [0; MAX_TRAP_FRAMES] };
 }
 
 /// Frames that a [`TrapRecord`] can hold. The innermost are kept.

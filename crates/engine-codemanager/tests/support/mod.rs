@@ -125,6 +125,8 @@ impl Store {
             activation: ptr::null_mut(),
             host_entries: host_entries.as_ptr(),
             store: data,
+            entry_limit: 0,
+            trap: TrapRecord::EMPTY,
         });
         let vmctx = Box::new(VmContext {
             store: &mut *context,

@@ -93,7 +93,7 @@ impl<T: 'static> HostFunc<T> {
             call: self.call,
             data: (&raw const *self.closure).cast_mut().cast(),
         };
-        let func_ref = FuncRef { code, vmctx: core::ptr::null_mut(), signature, _pad: 0 };
+        let func_ref = FuncRef { code, vmctx: core::ptr::null_mut(), signature, entry: 0 };
         let data =
             store.add_host_func(Box::new(HostFuncData { context, func_ref, _wrapper: wrapper, _func: self }));
         // SAFETY: just made; a host function's vmctx is its context.
@@ -157,23 +157,33 @@ unsafe extern "C" fn call_dynamic<T: 'static, F>(
 where
     F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
 {
-    // SAFETY: by contract; `values` has room for as many values as there are parameters or results.
+    // SAFETY: by contract; `values` has room for as many values as there are parameters or results, and `list` has been given as
+    // much as all of them together.
     unsafe {
         enter::<T>(context, |store| {
             let Dynamic { ty, func } = &*(*context).data.cast::<Dynamic<F>>();
             let mut list = core::mem::take(&mut (*store).opaque.scratch);
             list.clear();
+            // Made in their places: moved there, they would wait to be read again, as in `Val::from_raw`.
+            list.reserve(ty.params().len() + ty.results().len());
+            let opaque = &(*store).opaque;
             for (i, ty) in ty.params().iter().enumerate() {
-                list.push(Val::from_raw(&(*store).opaque, values.add(i).read(), *ty));
+                list.as_mut_ptr().add(i).write(Val::from_raw(opaque, values.add(i), *ty));
             }
-            list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty)));
+            list.set_len(ty.params().len());
+            for ty in ty.results() {
+                list.as_mut_ptr().add(list.len()).write(Val::default_for_ty(*ty));
+                list.set_len(list.len() + 1);
+            }
             let (params, results) = list.split_at_mut(ty.params().len());
             func(Caller::new(store, context, caller), params, results)?;
             let opaque = &mut (*store).opaque;
+            let mut externrefs = 0;
             for (result, ty) in results.iter().zip(ty.results()) {
                 result.check(opaque, *ty)?;
+                externrefs += result.extern_count();
             }
-            opaque.prepare_externrefs(results.iter().map(Val::extern_count).sum());
+            opaque.prepare_externrefs(externrefs);
             for (i, result) in results.iter().enumerate() {
                 values.add(i).write(result.to_raw(opaque));
             }

@@ -42,12 +42,14 @@ impl<'a, T: 'static> StoreContext<'a, T> {
     pub fn engine(&self) -> &'a Engine {
         self.0.opaque.engine()
     }
+    #[inline]
     pub(crate) fn opaque(&self) -> &'a StoreOpaque {
         &self.0.opaque
     }
 }
 
 impl<'a, T: 'static> StoreContextMut<'a, T> {
+    #[inline]
     pub(crate) fn new(inner: &'a mut StoreInner<T>) -> StoreContextMut<'a, T> {
         StoreContextMut(inner, PhantomData)
     }
@@ -63,13 +65,16 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
     pub fn engine(&self) -> &Engine {
         self.0.opaque.engine()
     }
+    #[inline]
     pub(crate) fn opaque(&self) -> &StoreOpaque {
         &self.0.opaque
     }
+    #[inline]
     pub(crate) fn opaque_mut(&mut self) -> &mut StoreOpaque {
         &mut self.0.opaque
     }
     /// A pointer to the part without `T`, with permission to the whole store.
+    #[inline]
     pub(crate) fn as_opaque(&mut self) -> NonNull<StoreOpaque> {
         self.0.as_opaque()
     }
@@ -77,12 +82,14 @@ impl<'a, T: 'static> StoreContextMut<'a, T> {
 
 impl<T: 'static> AsContext for Store<T> {
     type Data = T;
+    #[inline]
     fn as_context(&self) -> StoreContext<'_, T> {
         StoreContext(self.inner())
     }
 }
 
 impl<T: 'static> AsContextMut for Store<T> {
+    #[inline]
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
         StoreContextMut::new(self.inner_mut())
     }
@@ -90,6 +97,7 @@ impl<T: 'static> AsContextMut for Store<T> {
 
 impl<T: 'static> AsContext for StoreContext<'_, T> {
     type Data = T;
+    #[inline]
     fn as_context(&self) -> StoreContext<'_, T> {
         *self
     }
@@ -97,12 +105,14 @@ impl<T: 'static> AsContext for StoreContext<'_, T> {
 
 impl<T: 'static> AsContext for StoreContextMut<'_, T> {
     type Data = T;
+    #[inline]
     fn as_context(&self) -> StoreContext<'_, T> {
         StoreContext(self.0)
     }
 }
 
 impl<T: 'static> AsContextMut for StoreContextMut<'_, T> {
+    #[inline]
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
         StoreContextMut::new(self.0)
     }
@@ -110,12 +120,14 @@ impl<T: 'static> AsContextMut for StoreContextMut<'_, T> {
 
 impl<T: 'static> AsContext for Caller<'_, T> {
     type Data = T;
+    #[inline]
     fn as_context(&self) -> StoreContext<'_, T> {
         self.store.as_context()
     }
 }
 
 impl<T: 'static> AsContextMut for Caller<'_, T> {
+    #[inline]
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
         self.store.as_context_mut()
     }
@@ -123,6 +135,7 @@ impl<T: 'static> AsContextMut for Caller<'_, T> {
 
 impl<C: AsContext> AsContext for &C {
     type Data = C::Data;
+    #[inline]
     fn as_context(&self) -> StoreContext<'_, C::Data> {
         C::as_context(*self)
     }
@@ -130,12 +143,14 @@ impl<C: AsContext> AsContext for &C {
 
 impl<C: AsContext> AsContext for &mut C {
     type Data = C::Data;
+    #[inline]
     fn as_context(&self) -> StoreContext<'_, C::Data> {
         C::as_context(*self)
     }
 }
 
 impl<C: AsContextMut> AsContextMut for &mut C {
+    #[inline]
     fn as_context_mut(&mut self) -> StoreContextMut<'_, C::Data> {
         C::as_context_mut(*self)
     }

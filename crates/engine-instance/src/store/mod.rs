@@ -70,6 +70,7 @@ pub struct StoreInner<T: 'static> {
 
 impl<T: 'static> StoreInner<T> {
     /// A pointer to the part without `T`, with permission to the whole.
+    #[inline]
     pub(crate) fn as_opaque(&mut self) -> NonNull<StoreOpaque> {
         NonNull::from(self).cast()
     }
@@ -82,11 +83,13 @@ impl<T: 'static> Store<T> {
         Store { inner: NonNull::from(Box::leak(inner)) }
     }
 
+    #[inline]
     pub(crate) fn inner(&self) -> &StoreInner<T> {
         // SAFETY: the box lives as long as `self`, and `self` is borrowed.
         unsafe { self.inner.as_ref() }
     }
 
+    #[inline]
     pub(crate) fn inner_mut(&mut self) -> &mut StoreInner<T> {
         // SAFETY: as above, mutably.
         unsafe { self.inner.as_mut() }

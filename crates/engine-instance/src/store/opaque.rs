@@ -17,7 +17,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use engine_codemanager::{StubCode, TrapInfo};
 use engine_decoder::{FuncType, SignatureId};
-use engine_machine::{EntryWrapper, FuncRef, StoreContext, ValRaw, VmContext};
+use engine_machine::{EntryWrapper, FuncRef, StoreContext, TrapRecord, ValRaw, VmContext};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -103,11 +103,10 @@ pub(crate) enum Pending {
 }
 
 /// What entering a function of some signature takes.
-#[derive(Clone)]
-struct EntryInfo {
-    ty: FuncType,
+pub(crate) struct EntryInfo {
+    pub(crate) ty: FuncType,
     /// Never null.
-    wrapper: EntryWrapper,
+    pub(crate) wrapper: EntryWrapper,
     _stub: Arc<StubCode>,
 }
 
@@ -139,8 +138,10 @@ pub struct StoreOpaque {
     pub(crate) scratch: Vec<Val>,
     with_limiter: Option<WithLimiter>,
     externs: ExternHeap,
-    /// By signature.
-    entries: RefCell<HashMap<u32, EntryInfo, BuildHasherDefault<SignatureHasher>>>,
+    /// Places in `entries`, by signature.
+    entry_numbers: RefCell<HashMap<u32, u32, BuildHasherDefault<SignatureHasher>>>,
+    /// Owned like the rest below. `FuncRef::entry` is a place here, plus one.
+    entries: RefCell<Vec<NonNull<EntryInfo>>>,
     // Owned, each from `Box::into_raw`; freed in `drop`.
     instances: Vec<NonNull<InstanceData>>,
     memories: Vec<NonNull<MemoryData>>,
@@ -164,6 +165,8 @@ impl StoreOpaque {
             activation: core::ptr::null_mut(),
             host_entries: runtime::HOST_ENTRIES.as_ptr(),
             store: core::ptr::null_mut(),
+            entry_limit: 0,
+            trap: TrapRecord::EMPTY,
         });
         StoreOpaque {
             id: StoreId::new(),
@@ -173,6 +176,7 @@ impl StoreOpaque {
             scratch: Vec::new(),
             with_limiter: None,
             externs: ExternHeap::new(),
+            entry_numbers: RefCell::default(),
             entries: RefCell::default(),
             instances: Vec::new(),
             memories: Vec::new(),
@@ -251,15 +255,29 @@ impl StoreOpaque {
 
     // Entering Wasm.
 
-    /// The type with this signature, which some function of the store has, and the wrapper to enter such functions with.
-    /// `use_type` is called with the type.
-    pub(crate) fn entry<R>(
-        &self,
-        signature: u32,
-        use_type: impl FnOnce(&FuncType, EntryWrapper) -> R,
-    ) -> Result<R> {
-        if let Some(info) = self.entries.borrow().get(&signature) {
-            return Ok(use_type(&info.ty, info.wrapper));
+    /// What entering a function of the store takes. It lives as long as the store. Found once: the function remembers where.
+    #[inline]
+    pub(crate) fn entry(&self, func: NonNull<FuncRef>) -> Result<NonNull<EntryInfo>> {
+        // SAFETY: a `FuncRef` lives as long as its store.
+        let number = unsafe { (*func.as_ptr()).entry };
+        let known = self.entries.borrow().get((number as usize).wrapping_sub(1)).copied();
+        known.map_or_else(|| self.first_entry(func), Ok)
+    }
+
+    #[cold]
+    fn first_entry(&self, func: NonNull<FuncRef>) -> Result<NonNull<EntryInfo>> {
+        // SAFETY: as above; only the thread that has the store reads or writes the number, and nothing borrows the `FuncRef`.
+        unsafe {
+            let (number, info) = self.entry_of((*func.as_ptr()).signature)?;
+            (*func.as_ptr()).entry = number;
+            Ok(info)
+        }
+    }
+
+    /// What entering functions of this signature takes, which some function of the store has, and its number.
+    pub(crate) fn entry_of(&self, signature: u32) -> Result<(u32, NonNull<EntryInfo>)> {
+        if let Some(&number) = self.entry_numbers.borrow().get(&signature) {
+            return Ok((number, self.entries.borrow()[number as usize - 1]));
         }
         let Some(ty) = self.engine.types().get(SignatureId(signature)) else {
             bail!("the function's type is not known to the engine");
@@ -267,15 +285,18 @@ impl StoreOpaque {
         let stub = self.engine.entry_wrapper(&ty)?;
         // SAFETY: the compiler's entry wrappers are `EntryWrapper`s; `_stub` keeps the code as long as the store.
         let wrapper = unsafe { core::mem::transmute::<*const u8, EntryWrapper>(stub.address()) };
-        let result = use_type(&ty, wrapper);
-        self.entries.borrow_mut().insert(signature, EntryInfo { ty, wrapper, _stub: stub });
-        Ok(result)
+        let mut entries = self.entries.borrow_mut();
+        let info = add(&mut entries, Box::new(EntryInfo { ty, wrapper, _stub: stub }));
+        let number = entries.len() as u32;
+        self.entry_numbers.borrow_mut().insert(signature, number);
+        Ok((number, info))
     }
 
     /// The type with this signature, which some function of the store has.
     pub(crate) fn func_type(&self, signature: u32) -> FuncType {
-        if let Some(info) = self.entries.borrow().get(&signature) {
-            return info.ty.clone();
+        if let Some(&number) = self.entry_numbers.borrow().get(&signature) {
+            // SAFETY: lives as long as the store.
+            return unsafe { self.entries.borrow()[number as usize - 1].as_ref() }.ty.clone();
         }
         self.engine.types().get(SignatureId(signature)).unwrap_or_default()
     }
@@ -403,6 +424,7 @@ impl Drop for StoreOpaque {
             free(&mut self.instances);
             free(&mut self.host_globals);
             free(&mut self.host_funcs);
+            free(self.entries.get_mut());
         }
         self.engine.types().release_all(&self.signatures);
     }
@@ -438,7 +460,8 @@ unsafe fn each_stack_word(vm: *const StoreContext, mut visit: impl FnMut(u64)) {
 /// `store` comes from a mutable borrow of the whole store, which is not used until this returns. `code` and `vmctx` belong
 /// to a function of the store whose signature `wrapper` is for; `values` has room for its parameters, which it holds,
 /// and for its results.
-#[inline]
+// In a loop of typed calls its registers are then saved once, not once a call.
+#[inline(always)]
 pub(crate) unsafe fn call_wasm(
     store: NonNull<StoreOpaque>,
     wrapper: EntryWrapper,
@@ -455,13 +478,14 @@ pub(crate) unsafe fn call_wasm(
         (*vm).store = previous;
         match result {
             Ok(()) => Ok(()),
-            Err(info) => Err(failure(&mut (*store.as_ptr()).pending, &info)),
+            Err(info) => Err(failure(&mut (*store.as_ptr()).pending, info)),
         }
     }
 }
 
 #[cold]
-fn failure(pending: &mut Option<Pending>, info: &TrapInfo) -> Error {
+#[expect(clippy::boxed_local, reason = "so that its end is not part of every call")]
+fn failure(pending: &mut Option<Pending>, info: Box<TrapInfo>) -> Error {
     match pending.take() {
         Some(Pending::Panic(payload)) => std::panic::resume_unwind(payload),
         Some(Pending::Error(mut error)) => {
