@@ -30,7 +30,7 @@ use std::sync::Arc;
 ///     for func in decoder.take_bodies().map(DefinedFuncIndex) {
 ///         let environment = decoder.environment().unwrap().clone();
 ///         let (body, offset) = decoder.body(func).unwrap();
-///         BodyValidator::new().validate_body(environment, func, body, offset).unwrap();
+///         BodyValidator::new().validate_body(&environment, func, body, offset).unwrap();
 ///         bodies += 1;
 ///     }
 /// }
