@@ -58,6 +58,9 @@ pub struct EngineOptions {
     /// How memories are protected (for testing)
     #[arg(long, value_name = "MODE", default_value_t)]
     pub memory_mode: MemoryMode,
+    /// How many threads compile at the same time (default: one for each CPU; 0 and 1: only the one that waits)
+    #[arg(long, value_name = "N")]
+    pub compile_tasks: Option<usize>,
 }
 
 impl EngineOptions {
@@ -70,13 +73,17 @@ impl EngineOptions {
             config.target(TargetFeatures::floor(arch));
         }
         config.memory_guard(self.memory_mode == MemoryMode::Guarded);
+        if let Some(threads) = self.compile_tasks {
+            config.compile_tasks(threads);
+        }
         config
     }
 }
 
 impl fmt::Display for EngineOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "--tier {} --cpu {} --memory-mode {}", self.tier, self.cpu, self.memory_mode)
+        write!(f, "--tier {} --cpu {} --memory-mode {}", self.tier, self.cpu, self.memory_mode)?;
+        self.compile_tasks.map_or(Ok(()), |threads| write!(f, " --compile-tasks {threads}"))
     }
 }
 

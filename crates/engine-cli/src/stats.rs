@@ -56,7 +56,10 @@ impl Stats {
 /// # Errors
 /// If the module does not compile.
 pub fn measure(bytes: &[u8], options: &EngineOptions, repeat: u32) -> Result<Stats> {
-    let engine = Engine::new(&options.config())?;
+    // One thread, like validation, unless more are asked for.
+    let mut config = options.config();
+    config.compile_tasks(options.compile_tasks.unwrap_or(1));
+    let engine = Engine::new(&config)?;
     let bytes: Arc<[u8]> = Arc::from(bytes);
     let compile =
         || Module::from_decoded(&engine, DecodedModule::decode(Arc::clone(&bytes), Features::default())?);

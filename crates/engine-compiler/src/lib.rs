@@ -1,23 +1,40 @@
 //! The module compiler: which function is compiled, by which tier, when, and on which thread.
 //!
-//! One [`Compiler`] serves all modules of an engine. It owns the code manager, the wrappers between host and Wasm (one for
-//! each signature and direction, shared by all modules) and the stubs of runtime entries. [`Compiler::compile`] compiles a
-//! module eagerly, on the calling thread, function by function, and publishes in batches so that the peak of memory does
-//! not grow with the module.
+//! One [`Compiler`] serves all modules of an engine. It owns the code manager, the worker threads, the wrappers between host and
+//! Wasm (one for each signature and direction, shared by all modules) and the stubs of runtime entries.
+//!
+//! ```text
+//!  tier.rs      who compiles functions
+//!  state.rs     one module's compilation: units, queues, events, failure
+//!  workers.rs   threads, shared by all modules
+//!  wrappers.rs  code between host and Wasm
+//! ```
 #![forbid(unsafe_code)]
 
+mod state;
+mod tier;
+mod workers;
 mod wrappers;
 
-use engine_baseline::{BaselineCompiler, ModuleEnv};
+pub use state::{
+    CompilationEvent, CompilationState, CompilationUnit, CompilationUnitBuilder, CompileMode, Level,
+};
+pub use tier::{Baseline, FunctionCompiler, Tier};
+
+use engine_baseline::ModuleEnv;
 use engine_codemanager::{CodeConfig, CodeError, CodeManager, NativeModule, StubCode};
-use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, FuncIndex, FuncType};
-use engine_machine::{AccessMode, CodeBatch, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
+use engine_decoder::{DecodeError, DecodedModule, FuncIndex, FuncType};
+use engine_machine::{AccessMode, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
 use std::sync::Arc;
+use workers::Workers;
 use wrappers::{Direction, WrapperCache};
 
 /// Machine code that is published at a time, in bytes: large enough that the cost of publishing (two system calls and a
 /// pass over the slots) disappears, small enough to stay in the second-level cache until it is copied.
 const BATCH_BYTES: usize = 256 << 10;
+
+/// Bytes of code section for which a helper is worth waking: compiling them takes as long as starting a thread several times over.
+const HELP_BYTES: usize = 32 << 10;
 
 /// Machine code per byte of Wasm, for sizing the module's first allocation; more is allocated when it is too little.
 const EXPANSION: usize = 4;
@@ -33,12 +50,14 @@ pub struct CompilerConfig {
     pub interruptible: bool,
     /// Replace NaN results by the canonical NaN.
     pub canonicalize_nans: bool,
+    /// Threads that compile at the same time, the one that waits for the module included; with 0 and 1 only that one.
+    pub compile_tasks: usize,
 }
 
 impl CompilerConfig {
     /// The flags of code for a module whose memories are accessed in this mode.
     pub fn flags(&self, memory_access: AccessMode) -> CodeFlags {
-        let CompilerConfig { target, spectre, interruptible, canonicalize_nans } = *self;
+        let CompilerConfig { target, spectre, interruptible, canonicalize_nans, .. } = *self;
         CodeFlags { target, memory_access, spectre, interruptible, canonicalize_nans }
     }
 }
@@ -81,6 +100,7 @@ pub struct Compiler {
     config: CompilerConfig,
     manager: Arc<CodeManager>,
     wrappers: WrapperCache,
+    workers: Workers,
     /// Kept for their code.
     _runtime_stubs: Vec<StubCode>,
     /// Addresses of the stubs, by entry.
@@ -116,6 +136,7 @@ impl Compiler {
         }
         let runtime_entries = runtime_stubs.iter().map(|stub| stub.address() as usize).collect();
         Ok(Arc::new(Compiler {
+            workers: Workers::new(config.compile_tasks.saturating_sub(1)),
             config,
             manager,
             wrappers: WrapperCache::default(),
@@ -134,7 +155,7 @@ impl Compiler {
         &self.manager
     }
 
-    /// Validates and compiles all functions of a module, for memories accessed in `mode`.
+    /// Validates and compiles all functions of a module, for memories accessed in `mode`, on this thread and the workers.
     ///
     /// # Errors
     /// The error with the lowest byte offset, if a body is invalid or refused; or when code memory is used up.
@@ -143,23 +164,37 @@ impl Compiler {
         decoded: &DecodedModule,
         mode: AccessMode,
     ) -> Result<Arc<NativeModule>, CompileError> {
+        let state = self.begin(decoded, mode, CompileMode::Regular)?;
+        state.queue_all();
+        self.offer(&state);
+        let result = state.finish_baseline();
+        self.workers.withdraw(&state);
+        result?;
+        state.native().release_unused();
+        Ok(Arc::clone(state.native()))
+    }
+
+    /// Offers the units that are queued in a module to the worker threads.
+    pub fn offer(&self, state: &Arc<CompilationState>) {
+        self.workers.offer(state, state.queued_bytes() / HELP_BYTES);
+    }
+
+    /// A compilation with nothing queued yet.
+    ///
+    /// # Errors
+    /// When there is no room for the module's jump table.
+    pub fn begin(
+        &self,
+        decoded: &DecodedModule,
+        mode: AccessMode,
+        compile_mode: CompileMode,
+    ) -> Result<Arc<CompilationState>, CompileError> {
         let flags = self.config.flags(mode);
         let hint = decoded.module.code_section.len().saturating_mul(EXPANSION);
         let native = NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
-        let mut compiler = BaselineCompiler::new(&env);
-        let mut spare = CodeBatch::default();
-        for func in 0..decoded.module.num_defined_functions() {
-            compiler.compile(decoded, DefinedFuncIndex(func))?;
-            if compiler.batch().code.len() >= BATCH_BYTES {
-                let batch = compiler.take_batch(spare);
-                native.publish(&batch)?;
-                spare = batch;
-            }
-        }
-        native.publish(compiler.batch())?;
-        native.release_unused();
-        Ok(native)
+        let tiers: [Arc<dyn Tier>; 2] = [Arc::new(Baseline), Arc::new(Baseline)];
+        Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode)))
     }
 
     /// The wrapper through which the host calls functions of a signature: an [`EntryWrapper`](engine_machine::EntryWrapper).

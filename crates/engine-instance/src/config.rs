@@ -24,6 +24,7 @@ pub struct Config {
     pub(crate) canonicalize_nans: bool,
     pub(crate) target: Option<TargetFeatures>,
     pub(crate) perf_map: bool,
+    pub(crate) compile_tasks: usize,
 }
 
 impl Default for Config {
@@ -44,6 +45,7 @@ impl Config {
             canonicalize_nans: false,
             target: None,
             perf_map: false,
+            compile_tasks: std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
 
@@ -89,6 +91,13 @@ impl Config {
     /// The CPU features that compiled code may use. Default: all that this machine has and the engine knows.
     pub fn target(&mut self, target: TargetFeatures) -> &mut Config {
         self.target = Some(target);
+        self
+    }
+
+    /// How many threads compile at the same time, shared by all modules of the engine. The thread that waits for a module counts as one,
+    /// so with 0 or 1 no thread is started. Machine code is the same for any number. Default: one for each CPU available.
+    pub fn compile_tasks(&mut self, threads: usize) -> &mut Config {
+        self.compile_tasks = threads;
         self
     }
 

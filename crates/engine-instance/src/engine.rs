@@ -65,6 +65,7 @@ impl Engine {
             spectre: config.spectre,
             interruptible: config.interruptible,
             canonicalize_nans: config.canonicalize_nans,
+            compile_tasks: config.compile_tasks,
         };
         let code_config = CodeConfig { perf_map: config.perf_map, ..CodeConfig::default() };
         let compiler =

@@ -1,0 +1,470 @@
+//! The state of one module's compilation: what is still to be compiled, by which tier, and what came of it.
+//!
+//! Units are queued in batches ([`CompilationUnitBuilder`]) and taken in pieces of some 64 KiB of bodies, in the order in which they
+//! came, so that each piece is published as one. Any number of threads may take and compile them at once.
+//!
+//! **Which error is reported.** Units of the baseline tier are queued in the order of their bodies, and taken in that order. When a function
+//! fails, nothing behind it is begun any more, but everything before it has been taken already and is finished. So the failure
+//! with the lowest offset is found whatever the number of threads.
+//!
+//! **Events.** Every callback hears of each event once, in order, also if it comes late. Callbacks are called without locks held, by whoever
+//! caused the event or registered the callback.
+
+use crate::tier::Tier;
+use crate::{BATCH_BYTES, CompileError};
+use core::sync::atomic::{AtomicBool, Ordering};
+use engine_baseline::ModuleEnv;
+use engine_codemanager::NativeModule;
+use engine_decoder::{DecodedModule, DefinedFuncIndex};
+use engine_machine::CodeBatch;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Wasm bytes of the bodies that a thread takes at a time. Their machine code is about [`BATCH_BYTES`].
+const PIECE_BYTES: usize = 64 << 10;
+
+/// How a module is compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CompileMode {
+    /// Once, by the first tier.
+    Regular,
+    /// By the first tier, then by the second.
+    Tiering,
+}
+
+/// Something that happens once to a module.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CompilationEvent {
+    /// Every function has code of the first tier.
+    FinishedBaseline,
+    /// Every function has the best code it will have.
+    FinishedTopTier,
+    /// A function did not compile, or its code could not be placed.
+    Failed,
+}
+
+/// Which of the tiers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// The first: code to start with.
+    Baseline,
+    /// The second: code to stay with.
+    Top,
+}
+
+/// A function to be compiled by a tier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CompilationUnit {
+    /// The function.
+    pub func: DefinedFuncIndex,
+    /// The tier.
+    pub level: Level,
+}
+
+/// Collects units and queues them at once.
+#[derive(Debug)]
+pub struct CompilationUnitBuilder<'s> {
+    state: &'s CompilationState,
+    units: Vec<CompilationUnit>,
+}
+
+impl CompilationUnitBuilder<'_> {
+    /// Adds a unit. Those of the first tier come in ascending order.
+    pub fn add(&mut self, unit: CompilationUnit) {
+        self.units.push(unit);
+    }
+
+    /// Queues what was added. Returns whether there was anything.
+    pub fn commit(&mut self) -> bool {
+        let mut inner = self.state.lock();
+        if inner.stopped() {
+            self.units.clear();
+        }
+        let any = !self.units.is_empty();
+        for unit in self.units.drain(..) {
+            let queue = inner.queue(unit.level);
+            queue.units.push_back(unit.func);
+            queue.outstanding += 1;
+        }
+        any
+    }
+
+    /// Forgets what was added.
+    pub fn clear(&mut self) {
+        self.units.clear();
+    }
+}
+
+type Callback = Box<dyn Fn(CompilationEvent) + Send + Sync>;
+
+/// The compilation of one module for one set of flags.
+pub struct CompilationState {
+    decoded: DecodedModule,
+    env: ModuleEnv,
+    native: Arc<NativeModule>,
+    tiers: [Arc<dyn Tier>; 2],
+    inner: Mutex<Inner>,
+    /// Signalled when the last unit of a tier is done, and when compilation stops.
+    progress: Condvar,
+    aborted: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    units: VecDeque<DefinedFuncIndex>,
+    /// Units queued or being compiled.
+    outstanding: usize,
+    /// Whether more may come.
+    open: bool,
+}
+
+struct Inner {
+    baseline: Queue,
+    top: Queue,
+    mode: CompileMode,
+    /// Threads that are compiling units now.
+    running: usize,
+    /// The failure with the lowest offset so far, with that offset.
+    failure: Option<(u64, CompileError)>,
+    aborted: bool,
+    /// What has happened, in order.
+    events: Vec<CompilationEvent>,
+    /// Each with the number of events it has heard of.
+    callbacks: Vec<(Arc<Callback>, usize)>,
+}
+
+impl Inner {
+    fn queue(&mut self, level: Level) -> &mut Queue {
+        match level {
+            Level::Baseline => &mut self.baseline,
+            Level::Top => &mut self.top,
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.aborted || self.failure.is_some()
+    }
+
+    /// Notes what has happened by now.
+    fn advance(&mut self) {
+        let mut happens = |event| {
+            if !self.events.contains(&event) {
+                self.events.push(event);
+            }
+        };
+        if self.aborted {
+            return;
+        }
+        if self.failure.is_some() {
+            // Lower offsets may still be compiling.
+            if self.running == 0 {
+                happens(CompilationEvent::Failed);
+            }
+            return;
+        }
+        if self.baseline.open || self.baseline.outstanding > 0 {
+            return;
+        }
+        happens(CompilationEvent::FinishedBaseline);
+        if self.mode == CompileMode::Regular || (!self.top.open && self.top.outstanding == 0) {
+            happens(CompilationEvent::FinishedTopTier);
+        }
+    }
+}
+
+impl CompilationState {
+    /// A compilation with nothing queued yet. `native` is where the code goes; `tiers` are the first and the second.
+    pub fn new(
+        decoded: DecodedModule,
+        env: ModuleEnv,
+        native: Arc<NativeModule>,
+        tiers: [Arc<dyn Tier>; 2],
+        mode: CompileMode,
+    ) -> CompilationState {
+        let queue = || Queue { open: true, ..Queue::default() };
+        let inner = Inner {
+            baseline: queue(),
+            top: queue(),
+            mode,
+            running: 0,
+            failure: None,
+            aborted: false,
+            events: Vec::new(),
+            callbacks: Vec::new(),
+        };
+        CompilationState {
+            decoded,
+            env,
+            native,
+            tiers,
+            inner: Mutex::new(inner),
+            progress: Condvar::new(),
+            aborted: AtomicBool::new(false),
+        }
+    }
+
+    /// Where the code goes.
+    pub fn native(&self) -> &Arc<NativeModule> {
+        &self.native
+    }
+
+    /// To add units with.
+    pub fn builder(&self) -> CompilationUnitBuilder<'_> {
+        CompilationUnitBuilder { state: self, units: Vec::new() }
+    }
+
+    /// Queues every function for the first tier and, when tiering, for the second, and says that there are no more.
+    pub fn queue_all(&self) {
+        let mut builder = self.builder();
+        let levels: &[Level] = match self.lock().mode {
+            CompileMode::Regular => &[Level::Baseline],
+            CompileMode::Tiering => &[Level::Baseline, Level::Top],
+        };
+        for &level in levels {
+            for func in 0..self.decoded.module.num_defined_functions() {
+                builder.add(CompilationUnit { func: DefinedFuncIndex(func), level });
+            }
+        }
+        builder.commit();
+        self.close();
+    }
+
+    /// Says that no more units come.
+    pub fn close(&self) {
+        {
+            let mut inner = self.lock();
+            inner.baseline.open = false;
+            inner.top.open = false;
+            inner.advance();
+        }
+        self.tell();
+    }
+
+    /// Whether there is a unit that a thread could take now.
+    pub fn has_work(&self) -> bool {
+        let inner = self.lock();
+        !inner.stopped() && !(inner.baseline.units.is_empty() && inner.top.units.is_empty())
+    }
+
+    /// Wasm bytes of the bodies that are queued for the first tier; with any for the second, those of all.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        let bodies = &self.decoded.module.bodies;
+        let inner = self.lock();
+        if !inner.top.units.is_empty() {
+            return self.decoded.module.code_section.len();
+        }
+        match (inner.baseline.units.front(), inner.baseline.units.back()) {
+            // Queued in ascending order.
+            (Some(first), Some(last)) => bodies[last.index()].end.saturating_sub(bodies[first.index()].start),
+            _ => 0,
+        }
+    }
+
+    /// Units queued for a tier or being compiled by it.
+    pub fn outstanding(&self, level: Level) -> usize {
+        self.lock().queue(level).outstanding
+    }
+
+    /// Calls `callback` for every event, those that have happened already included.
+    pub fn on_event(&self, callback: impl Fn(CompilationEvent) + Send + Sync + 'static) {
+        self.lock().callbacks.push((Arc::new(Box::new(callback)), 0));
+        self.tell();
+    }
+
+    /// Compiles queued units until there are none, at most `pieces` pieces. Returns whether it compiled anything.
+    pub fn work(&self, mut pieces: usize) -> bool {
+        let mut worked = false;
+        while pieces > 0
+            && let Some(level) = self.next_level()
+        {
+            worked |= self.work_at(level, &mut pieces);
+        }
+        worked
+    }
+
+    /// The tier whose turn it is: the first as long as it has units.
+    fn next_level(&self) -> Option<Level> {
+        let inner = self.lock();
+        if inner.stopped() {
+            None
+        } else if !inner.baseline.units.is_empty() {
+            Some(Level::Baseline)
+        } else if !inner.top.units.is_empty() {
+            Some(Level::Top)
+        } else {
+            None
+        }
+    }
+
+    /// Compiles units of one tier, as long as it is that tier's turn.
+    fn work_at(&self, level: Level, pieces: &mut usize) -> bool {
+        let tier = &self.tiers[level as usize];
+        let mut compiler = tier.functions(&self.env);
+        let mut spare = CodeBatch::default();
+        let mut worked = false;
+        while *pieces > 0 && self.next_level() == Some(level) {
+            let units = self.take(level);
+            if units.is_empty() {
+                break;
+            }
+            *pieces -= 1;
+            worked = true;
+            let mut failure = None;
+            for &func in &units {
+                let result = compiler.compile(&self.decoded, func).and_then(|()| {
+                    if compiler.batch().code.len() < BATCH_BYTES {
+                        return Ok(());
+                    }
+                    let batch = compiler.take_batch(core::mem::take(&mut spare));
+                    let published = self.native.publish(&batch);
+                    spare = batch;
+                    Ok(published?)
+                });
+                if let Err(error) = result {
+                    failure = Some((self.offset_of(func, &error), error));
+                    break;
+                }
+                if self.aborted.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            let batch = compiler.take_batch(core::mem::take(&mut spare));
+            if failure.is_none()
+                && let Err(error) = self.native.publish(&batch)
+            {
+                // Not the module's fault: an invalid function anywhere is a better error.
+                failure = Some((u64::MAX, error.into()));
+            }
+            spare = batch;
+            self.done(level, units.len(), failure);
+        }
+        worked
+    }
+
+    /// Where an error stands in the module.
+    fn offset_of(&self, func: DefinedFuncIndex, error: &CompileError) -> u64 {
+        match error {
+            CompileError::Decode(error) => error.offset,
+            CompileError::Unsupported { .. } => self.decoded.module.bodies[func.index()].start as u64,
+            CompileError::Code(_) => u64::MAX,
+        }
+    }
+
+    /// Takes a piece of the queue.
+    fn take(&self, level: Level) -> Vec<DefinedFuncIndex> {
+        let bodies = &self.decoded.module.bodies;
+        let mut inner = self.lock();
+        if inner.stopped() {
+            return Vec::new();
+        }
+        let queue = inner.queue(level);
+        let mut bytes = 0;
+        let count = queue
+            .units
+            .iter()
+            .take_while(|func| {
+                let before = bytes;
+                bytes += bodies[func.index()].len();
+                before == 0 || bytes <= PIECE_BYTES
+            })
+            .count();
+        let units: Vec<_> = queue.units.drain(..count).collect();
+        if !units.is_empty() {
+            inner.running += 1;
+        }
+        units
+    }
+
+    /// Notes that a piece is done.
+    fn done(&self, level: Level, count: usize, failure: Option<(u64, CompileError)>) {
+        {
+            let mut inner = self.lock();
+            inner.running -= 1;
+            inner.queue(level).outstanding -= count;
+            if let Some((offset, error)) = failure {
+                if inner.failure.as_ref().is_none_or(|(lowest, _)| offset < *lowest) {
+                    inner.failure = Some((offset, error));
+                }
+                let Inner { baseline, top, .. } = &mut *inner;
+                for queue in [baseline, top] {
+                    queue.outstanding -= queue.units.len();
+                    queue.units.clear();
+                }
+            }
+            inner.advance();
+            self.progress.notify_all();
+        }
+        self.tell();
+    }
+
+    /// Compiles units on this thread too, until the first tier is done, and returns what came of it.
+    ///
+    /// # Errors
+    /// The failure with the lowest offset.
+    pub fn finish_baseline(&self) -> Result<(), CompileError> {
+        let mut pieces = usize::MAX;
+        while self.next_level() == Some(Level::Baseline) {
+            self.work_at(Level::Baseline, &mut pieces);
+        }
+        let mut inner = self.lock();
+        while !inner.aborted
+            && (inner.baseline.outstanding > 0 || (inner.failure.is_some() && inner.running > 0))
+        {
+            inner = self.progress.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        match &inner.failure {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops: no unit is begun any more, and those being compiled are waited for. No event is told from now on.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+        let mut inner = self.lock();
+        inner.aborted = true;
+        let Inner { baseline, top, .. } = &mut *inner;
+        for queue in [baseline, top] {
+            queue.outstanding -= queue.units.len();
+            queue.units.clear();
+        }
+        self.progress.notify_all();
+        while inner.running > 0 {
+            inner = self.progress.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Tells callbacks what they have not heard of yet.
+    fn tell(&self) {
+        loop {
+            let mut inner = self.lock();
+            let Inner { events, callbacks, aborted, .. } = &mut *inner;
+            if *aborted {
+                return;
+            }
+            let next = callbacks.iter_mut().find(|(_, heard)| *heard < events.len());
+            let Some((callback, heard)) = next else { return };
+            let event = events[*heard];
+            *heard += 1;
+            let callback = Arc::clone(callback);
+            drop(inner);
+            callback(event);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl core::fmt::Debug for CompilationState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let inner = self.lock();
+        f.debug_struct("CompilationState")
+            .field("mode", &inner.mode)
+            .field("baseline", &inner.baseline.outstanding)
+            .field("top", &inner.top.outstanding)
+            .field("events", &inner.events)
+            .finish_non_exhaustive()
+    }
+}
