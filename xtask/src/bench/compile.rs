@@ -17,13 +17,16 @@ use std::path::{Path, PathBuf};
 pub struct Args {
     /// Processes for each module; up to four times as many while their ratios disagree
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    pub(super) rounds: u32,
     /// Samples in each process, of which the least counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    repeat: u32,
+    pub(super) repeat: u32,
     /// Which compiler makes the code
     #[arg(long, value_name = "TIER", default_value = "baseline")]
-    tier: String,
+    pub(super) tier: String,
+    /// Compare this many threads with one, instead of compilation with validation
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    threads: Option<u32>,
     /// Only modules whose path contains this; "synthetic" for the small modules alone
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -59,6 +62,9 @@ struct Row {
 /// `cargo xtask bench compile`
 pub fn main(args: &Args, json: bool) -> Result<()> {
     let engine = process::build_release_engine()?;
+    if let Some(threads) = args.threads {
+        return super::threads::main(&engine, &files(args)?, args, threads as usize, json);
+    }
     let mut rows = Vec::new();
     for file in files(args)? {
         let Some(row) = measure(&engine, &file, args)? else { continue };
@@ -100,7 +106,7 @@ fn files(args: &Args) -> Result<Vec<PathBuf>> {
 /// A module's statistics; `None`, with a line that says why, if it does not compile.
 fn measure(engine: &Path, file: &Path, args: &Args) -> Result<Option<Row>> {
     let name = file.strip_prefix(repo::corpus_dir()).unwrap_or(file).display().to_string();
-    let mut row = match Stats::of(engine, file, &args.tier, args.repeat) {
+    let mut row = match Stats::of(engine, file, &args.tier, args.repeat, 1) {
         Ok(stats) => Row { name, ratios: Samples::new(vec![stats.compile_ms / stats.validate_ms]), stats },
         Err(error) => {
             eprintln!("{name}: skipped: {error:#}");
@@ -109,7 +115,7 @@ fn measure(engine: &Path, file: &Path, args: &Args) -> Result<Option<Row>> {
     };
     let mut rounds = 1;
     while rounds < args.rounds || (row.is_doubtful() && rounds < MORE * args.rounds) {
-        let stats = Stats::of(engine, file, &args.tier, args.repeat).with_context(|| row.name.clone())?;
+        let stats = Stats::of(engine, file, &args.tier, args.repeat, 1).with_context(|| row.name.clone())?;
         row.ratios.push(stats.compile_ms / stats.validate_ms);
         row.stats.merge(&stats);
         rounds += 1;

@@ -13,6 +13,7 @@ mod scaling;
 mod startup;
 mod statistics;
 mod stats;
+mod threads;
 
 use anyhow::{Result, ensure};
 

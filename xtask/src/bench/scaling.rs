@@ -118,7 +118,7 @@ fn measure(family: &Family, engine: &Path, dir: &Path, args: &Args) -> Result<Ve
                 std::fs::write(&file, bytes).with_context(|| format!("writing {}", file.display()))?;
             }
             let start = Instant::now();
-            let stats = Stats::of(engine, &file, &args.tier, args.repeat)
+            let stats = Stats::of(engine, &file, &args.tier, args.repeat, 1)
                 .with_context(|| format!("{}, {size} {}", family.name, family.counts))?;
             match members.get_mut(place) {
                 Some((_, least)) => least.merge(&stats),

@@ -13,6 +13,8 @@ pub struct Stats {
     pub validate_ms: f64,
     /// Least time of compilation, validation included.
     pub compile_ms: f64,
+    /// Least CPU time of compilation, of all threads.
+    pub compile_cpu_ms: f64,
     /// Bytes of machine code.
     pub machine_code_bytes: f64,
     /// Largest memory while compiling.
@@ -20,13 +22,14 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Compiles a module in a process of its own, `repeat` times.
+    /// Compiles a module in a process of its own, `repeat` times, by `threads` threads.
     ///
     /// # Errors
     /// If the module does not compile: the engine's message, and the command.
-    pub fn of(engine: &Path, file: &Path, tier: &str, repeat: u32) -> Result<Stats> {
+    pub fn of(engine: &Path, file: &Path, tier: &str, repeat: u32, threads: usize) -> Result<Stats> {
         let mut command = Command::new(engine);
         command.args(["compile", "--stats", "json", "--tier", tier, "--repeat", &repeat.to_string()]);
+        command.args(["--compile-tasks", &threads.to_string()]);
         let output = command.arg(file).output().context("starting the engine")?;
         if !output.status.success() {
             let message = String::from_utf8_lossy(&output.stderr);
@@ -38,6 +41,7 @@ impl Stats {
             code_section_bytes: number("code_section_bytes")?,
             validate_ms: number("validate_ms")?,
             compile_ms: number("compile_ms")?,
+            compile_cpu_ms: number("compile_cpu_ms")?,
             machine_code_bytes: number("machine_code_bytes")?,
             peak_bytes: number("peak_bytes")?,
         })
@@ -47,6 +51,7 @@ impl Stats {
     pub fn merge(&mut self, other: &Stats) {
         self.validate_ms = self.validate_ms.min(other.validate_ms);
         self.compile_ms = self.compile_ms.min(other.compile_ms);
+        self.compile_cpu_ms = self.compile_cpu_ms.min(other.compile_cpu_ms);
         self.peak_bytes = self.peak_bytes.max(other.peak_bytes);
     }
 }
