@@ -243,7 +243,7 @@ impl CompilationState {
     /// Whether there is a unit that a thread could take now.
     pub fn has_work(&self) -> bool {
         let inner = self.lock();
-        !inner.stopped() && !(inner.baseline.units.is_empty() && inner.top.units.is_empty())
+        !(inner.stopped() || inner.baseline.units.is_empty() && inner.top.units.is_empty())
     }
 
     /// Wasm bytes of the bodies that are queued for the first tier; with any for the second, those of all.
