@@ -35,20 +35,21 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
     std::fs::create_dir_all(&scripts)?;
     let wanted = |name: &str| args.files.is_empty() || args.files.iter().any(|file| file == name);
     let mut tally = Tally::default();
-    for name in FILES.iter().copied().filter(|name| wanted(name)) {
+    let names = FILES.iter().copied().filter(|name| wanted(name));
+    for (name, mode) in names.flat_map(|name| [(name, "eager"), (name, "lazy")]) {
         let script = write_script(&scripts, name)?;
         let mut command = Command::new(toolchain.join("bin/qemu-aarch64"));
-        command.args(["-L", SYSROOT]).arg(&engine).args(["wast", "--strict", "--json"]).arg(&script);
+        command.args(["-L", SYSROOT]).arg(&engine).args(["wast", "--strict", "--json", "--mode", mode]).arg(&script);
         let output = process::measure(&mut command, None)?;
         let file = count(&output.stdout).unwrap_or_else(|error| {
-            eprintln!("aarch64/{name}: {} and no summary: {error:#}", output.status);
+            eprintln!("aarch64/{name} ({mode}): {} and no summary: {error:#}", output.status);
             Tally::one(false)
         });
         tally += file;
         if json {
-            println!("{}", serde_json::json!({ "file": name, "passed": file.passed, "failed": file.failed }));
+            println!("{}", serde_json::json!({ "file": name, "mode": mode, "passed": file.passed, "failed": file.failed }));
         } else {
-            println!("aarch64/{name}: {file}");
+            println!("aarch64/{name} ({mode}): {file}");
         }
         if file.failed > 0 {
             eprintln!("    to run it alone: cargo xtask aarch64 --file {name}");

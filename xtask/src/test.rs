@@ -3,7 +3,7 @@
 use crate::tally::Tally;
 use crate::{disas, process, programs, spec, table, yosys};
 use anyhow::Result;
-use engine_cli::options::{Cpu, EngineOptions, MemoryMode};
+use engine_cli::options::{Cpu, EngineOptions, MemoryMode, Mode};
 use serde_json::json;
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ pub type Step<'a> = (&'a str, &'a dyn Fn() -> Result<Tally>);
 pub fn main(_args: &Args, json: bool) -> Result<Tally> {
     let spec = |engine| move || spec::main(&spec::Args { engine, ..Default::default() }, json);
     let default = EngineOptions::default();
-    let steps: [Step<'_>; 7] = [
+    let steps: [Step<'_>; 8] = [
         ("unit, WASI, command and documentation tests", &cargo_test),
         ("golden code", &|| disas::main(&disas::Args::default(), json)),
         ("specification", &spec(default)),
@@ -27,6 +27,7 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
             "specification, checked memories",
             &spec(EngineOptions { memory_mode: MemoryMode::Checked, ..default }),
         ),
+        ("specification, lazy", &spec(EngineOptions { mode: Mode::Lazy, ..default })),
         ("programs of the run corpus", &|| programs::main(&programs::Args::default(), json)),
         ("yosys", &|| yosys::main(&yosys::Args::default(), json)),
     ];

@@ -1,7 +1,7 @@
 //! Options that several commands share, and how their values are written.
 
 use clap::{Args, ValueEnum};
-use engine_instance::Config;
+use engine_instance::{CompilationMode, Config, LazyValidation};
 use engine_machine::{Arch, TargetFeatures};
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +24,18 @@ pub enum Cpu {
     Floor,
 }
 
+/// When functions are compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Mode {
+    /// All of them before anything runs.
+    #[default]
+    Eager,
+    /// Each at its first call; all are validated before anything runs.
+    Lazy,
+    /// Each at its first call, validated there and then.
+    LazyUnvalidated,
+}
+
 /// How linear memories are protected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum MemoryMode {
@@ -44,7 +56,7 @@ macro_rules! display_as_written {
         }
     )*};
 }
-display_as_written!(Tier, Cpu, MemoryMode);
+display_as_written!(Tier, Cpu, Mode, MemoryMode);
 
 /// How code is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Args)]
@@ -58,6 +70,9 @@ pub struct EngineOptions {
     /// How memories are protected (for testing)
     #[arg(long, value_name = "MODE", default_value_t)]
     pub memory_mode: MemoryMode,
+    /// When functions are compiled
+    #[arg(long, value_name = "MODE", default_value_t)]
+    pub mode: Mode,
     /// How many threads compile at the same time (default: one for each CPU; 0 and 1: only the one that waits)
     #[arg(long, value_name = "N")]
     pub compile_tasks: Option<usize>,
@@ -73,6 +88,12 @@ impl EngineOptions {
             config.target(TargetFeatures::floor(arch));
         }
         config.memory_guard(self.memory_mode == MemoryMode::Guarded);
+        if self.mode != Mode::Eager {
+            config.compilation_mode(CompilationMode::Lazy);
+        }
+        if self.mode == Mode::LazyUnvalidated {
+            config.lazy_validation(LazyValidation::AtFirstCall);
+        }
         if let Some(threads) = self.compile_tasks {
             config.compile_tasks(threads);
         }
@@ -82,7 +103,8 @@ impl EngineOptions {
 
 impl fmt::Display for EngineOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "--tier {} --cpu {} --memory-mode {}", self.tier, self.cpu, self.memory_mode)?;
+        let EngineOptions { tier, cpu, mode, memory_mode, .. } = self;
+        write!(f, "--tier {tier} --cpu {cpu} --mode {mode} --memory-mode {memory_mode}")?;
         self.compile_tasks.map_or(Ok(()), |threads| write!(f, " --compile-tasks {threads}"))
     }
 }

@@ -3,7 +3,7 @@
 use crate::options::{EngineOptions, Tier};
 use engine_baseline::CompileError;
 use engine_decoder::{DecodedModule, Features};
-use engine_instance::{Engine, Error, Module, Result};
+use engine_instance::{CompilationMode, Engine, Error, Module, Result};
 use engine_machine::{AccessMode, CodeBatch, CodeFlags, TargetFeatures};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -61,7 +61,7 @@ impl Stats {
 pub fn measure(bytes: &[u8], options: &EngineOptions, repeat: u32) -> Result<Stats> {
     // One thread, like validation, unless more are asked for.
     let mut config = options.config();
-    config.compile_tasks(options.compile_tasks.unwrap_or(1));
+    config.compile_tasks(options.compile_tasks.unwrap_or(1)).compilation_mode(CompilationMode::Eager);
     let engine = Engine::new(&config)?;
     let bytes: Arc<[u8]> = Arc::from(bytes);
     let compile =

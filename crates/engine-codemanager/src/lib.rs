@@ -45,7 +45,7 @@ pub use invoke::{HOST_STACK_RESERVE, TrapInfo, invoke};
 pub use lookup::{CodeLocation, lookup};
 pub use manager::{CodeConfig, CodeManager, StubCode};
 pub use memory::{LinearMemory, MAX_MEMORY_BYTES, MemoryPlan};
-pub use native_module::NativeModule;
+pub use native_module::{NativeModule, WithoutCode};
 pub use signals::trap_handlers_in_place;
 pub use thread::init_thread;
 pub use traps::{raise, record_host_failure};

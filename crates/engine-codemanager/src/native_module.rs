@@ -1,7 +1,7 @@
 //! The native code of one module: jump tables, chunks of code, and the side tables that find traps in them.
 //!
 //! ```text
-//!  first chunk in a region:   │ jump table (this region's copy) │ batch │ batch │ batch │ …      free │
+//!  first chunk in a region:   │ jump table (this region's copy) │ lazy table, if functions are compiled lazily │ batch │ batch │ batch │ …      free │
 //!  later chunks there:        │ batch │ batch │ …                                                free │
 //! ```
 //! A chunk is whole pages of one region and belongs to one module; code goes to its end. Pages that were never written cost no
@@ -10,7 +10,9 @@
 
 use crate::append_list::AppendList;
 use crate::jump_table::{self, JumpTable};
-use crate::manager::{CodeManager, Pages, code_error};
+use crate::arch::{FAR_SIZE, LAZY_SIZE};
+use crate::execmem::{ExecMemory, Strategy, WriteError};
+use crate::manager::{CodeManager, Pages, StubCode, code_error};
 use crate::region::Region;
 use crate::{CodeError, arch, fork, grace, icache, os};
 use core::ops::Range;
@@ -74,6 +76,16 @@ pub struct NativeModule {
     state: Mutex<State>,
 }
 
+/// What happens when a function is called that has no code.
+#[derive(Clone, Debug)]
+pub enum WithoutCode {
+    /// The program stops: every function gets code before anyone can call it.
+    Stop,
+    /// This stub is called, with the function's defined index, to compile it
+    /// ([`lazy_stub`](engine_machine::stubs::lazy_stub)).
+    Call(Arc<StubCode>),
+}
+
 #[derive(Debug)]
 struct State {
     /// One table for each region with code of this module; the region is that of the chunk with this index.
@@ -87,6 +99,7 @@ struct State {
     /// First byte of each function's code that was replaced (its length is in its block). It stays until the module goes;
     /// here is where freeing it earlier belongs, once every store that was inside Wasm at the replacement has left.
     replaced: Vec<usize>,
+    without_code: WithoutCode,
 }
 
 /// Batches larger than this are placed in pieces, so that what is left of a chunk can be used.
@@ -94,7 +107,7 @@ const MAX_PIECE: usize = 4 << 20;
 
 impl NativeModule {
     /// Room for a module's code: its jump table, and addresses for about `code_size_hint` bytes (more are found when needed).
-    /// No function has code yet; calling one stops the program.
+    /// No function has code yet; `without_code` says what calling one does.
     ///
     /// # Errors
     /// When there is no room for the jump table.
@@ -103,6 +116,7 @@ impl NativeModule {
         module: Arc<Module>,
         flags: CodeFlags,
         code_size_hint: usize,
+        without_code: WithoutCode,
     ) -> Result<Arc<NativeModule>, CodeError> {
         let _gate = fork::enter();
         let functions = module.num_defined_functions() as usize;
@@ -112,6 +126,7 @@ impl NativeModule {
             cursor: 0,
             current: vec![0; functions],
             replaced: Vec::new(),
+            without_code,
         };
         let (mut first_slot, mut slot_stride) = (0, 0);
         if functions > 0 {
@@ -386,7 +401,12 @@ impl State {
         preferred: usize,
     ) -> Result<(), CodeError> {
         let functions = self.current.len();
-        let table_size = JumpTable::size(manager.strategy(), functions);
+        let lazy_entries = match self.without_code {
+            WithoutCode::Stop => 0,
+            WithoutCode::Call(_) => functions,
+        };
+        let slots_size = JumpTable::size(manager.strategy(), functions);
+        let table_size = slots_size + lazy_table_size(manager.strategy(), lazy_entries);
         // Alignment may take a little more than the code itself.
         let slack = jump_table::ALIGNMENT + manager.code_alignment();
         let overhead = table_size + slack;
@@ -394,9 +414,18 @@ impl State {
         let has_table = self.tables.iter().any(|(i, _)| Arc::ptr_eq(&self.chunks[*i].0.region, &region));
         let mut table = None;
         if !has_table {
-            let target = |i: usize| Some(self.current[i] & !1).filter(|&target| target != 0);
+            let lazy = start + slots_size;
+            let entry = |i: usize| (lazy_entries > 0).then_some(lazy + FAR_SIZE + i * LAZY_SIZE);
+            let target = |i: usize| Some(self.current[i] & !1).filter(|&target| target != 0).or(entry(i));
+            let made = match &self.without_code {
+                WithoutCode::Stop => Ok(()),
+                // SAFETY: the pages are new and ours.
+                WithoutCode::Call(stub) => unsafe {
+                    write_lazy_table(&region.memory, lazy, stub.address() as usize, functions)
+                },
+            };
             // SAFETY: the pages are new and ours.
-            match unsafe { JumpTable::new(&region.memory, start, functions, target) } {
+            match made.and_then(|()| unsafe { JumpTable::new(&region.memory, start, functions, target) }) {
                 Ok(made) => table = Some(made),
                 Err(error) => {
                     region.release(start, len);
@@ -415,7 +444,7 @@ impl State {
     }
 
     /// Leads the slots of functions to new code, in every region.
-    fn lead(&mut self, targets: &[(usize, usize)]) -> Result<(), crate::execmem::WriteError> {
+    fn lead(&mut self, targets: &[(usize, usize)]) -> Result<(), WriteError> {
         let State { tables, chunks, .. } = self;
         for (chunk, table) in tables.iter_mut() {
             for &(index, target) in targets {
@@ -434,6 +463,37 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Bytes of a lazy table: a jump to the stub, and an entry for each function.
+fn lazy_table_size(strategy: Strategy, functions: usize) -> usize {
+    let size = if functions == 0 { 0 } else { FAR_SIZE + functions * LAZY_SIZE };
+    match strategy {
+        Strategy::DualMapping => size.next_multiple_of(jump_table::ALIGNMENT),
+        Strategy::SingleMapping => os::round_to_page(size),
+    }
+}
+
+/// Writes a lazy table.
+///
+/// # Safety
+/// The caller owns [`lazy_table_size`] bytes at `base`, and nobody executes them yet.
+unsafe fn write_lazy_table(
+    memory: &ExecMemory,
+    base: usize,
+    stub: usize,
+    functions: usize,
+) -> Result<(), WriteError> {
+    let fill = |code: &mut [u8]| {
+        let (jump, entries) = code.split_at_mut(FAR_SIZE);
+        jump.copy_from_slice(&arch::host::far(stub));
+        for (i, entry) in entries.chunks_exact_mut(LAZY_SIZE).enumerate() {
+            let address = base + FAR_SIZE + i * LAZY_SIZE;
+            entry.copy_from_slice(&arch::host::lazy(address, i as u32, base));
+        }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { memory.write(base, FAR_SIZE + functions * LAZY_SIZE, fill) }
 }
 
 fn range(range: &Range<u32>) -> Range<usize> {

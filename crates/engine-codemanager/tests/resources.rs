@@ -143,7 +143,7 @@ fn regions_are_halved_until_the_host_has_room_and_then_errors_say_so() {
         large.code.resize(3 << 20, 0xcc);
         let mut modules = Vec::new();
         let error = loop {
-            let native = NativeModule::new(&manager, module(1), flags(), 0);
+            let native = NativeModule::new(&manager, module(1), flags(), 0, WithoutCode::Stop);
             match native.and_then(|native| {
                 native.publish(&batch(Tier::Baseline, &[(0, large.clone())]))?;
                 Ok(native)

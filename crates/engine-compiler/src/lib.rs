@@ -6,23 +6,26 @@
 //! ```text
 //!  tier.rs      who compiles functions
 //!  state.rs     one module's compilation: units, queues, events, failure
+//!  lazy.rs      functions compiled at their first call
 //!  workers.rs   threads, shared by all modules
 //!  wrappers.rs  code between host and Wasm
 //! ```
 #![forbid(unsafe_code)]
 
+mod lazy;
 mod state;
 mod tier;
 mod workers;
 mod wrappers;
 
+pub use lazy::{LazyStats, LazyValidation, Start};
 pub use state::{
     CompilationEvent, CompilationState, CompilationUnit, CompilationUnitBuilder, CompileMode, Level,
 };
 pub use tier::{Baseline, FunctionCompiler, Tier};
 
 use engine_baseline::ModuleEnv;
-use engine_codemanager::{CodeConfig, CodeError, CodeManager, NativeModule, StubCode};
+use engine_codemanager::{CodeConfig, CodeError, CodeManager, NativeModule, StubCode, WithoutCode};
 use engine_decoder::{DecodeError, DecodedModule, FuncIndex, FuncType};
 use engine_machine::{AccessMode, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
 use std::sync::Arc;
@@ -101,6 +104,8 @@ pub struct Compiler {
     manager: Arc<CodeManager>,
     wrappers: WrapperCache,
     workers: Workers,
+    /// Where functions without code lead that are compiled at their first call.
+    lazy_stub: Arc<StubCode>,
     /// Kept for their code.
     _runtime_stubs: Vec<StubCode>,
     /// Addresses of the stubs, by entry.
@@ -134,12 +139,14 @@ impl Compiler {
             let code = stubs::runtime_stub(&flags, entry);
             runtime_stubs.push(manager.publish_stub(&code, &format!("runtime entry {entry:?}"))?);
         }
+        let lazy_stub = Arc::new(manager.publish_stub(&stubs::lazy_stub(&flags), "lazy compilation")?);
         let runtime_entries = runtime_stubs.iter().map(|stub| stub.address() as usize).collect();
         Ok(Arc::new(Compiler {
             workers: Workers::new(config.compile_tasks.saturating_sub(1)),
             config,
             manager,
             wrappers: WrapperCache::default(),
+            lazy_stub,
             _runtime_stubs: runtime_stubs,
             runtime_entries,
         }))
@@ -155,7 +162,9 @@ impl Compiler {
         &self.manager
     }
 
-    /// Validates and compiles all functions of a module, for memories accessed in `mode`, on this thread and the workers.
+    /// Validates and compiles all functions of a module, for memories accessed in `mode`, on this thread and the workers; with a
+    /// lazy start, only validates them, or not even that. The state has come as far as `start` says; a lazy one is needed as long as functions may be
+    /// called.
     ///
     /// # Errors
     /// The error with the lowest byte offset, if a body is invalid or refused; or when code memory is used up.
@@ -163,15 +172,22 @@ impl Compiler {
         &self,
         decoded: &DecodedModule,
         mode: AccessMode,
-    ) -> Result<Arc<NativeModule>, CompileError> {
-        let state = self.begin(decoded, mode, CompileMode::Regular)?;
+        start: Start,
+    ) -> Result<Arc<CompilationState>, CompileError> {
+        let state = self.begin(decoded, mode, CompileMode::Regular, start)?;
+        if start == Start::Lazy(LazyValidation::AtFirstCall) {
+            state.close();
+            return Ok(state);
+        }
         state.queue_all();
         self.offer(&state);
         let result = state.finish_baseline();
         self.workers.withdraw(&state);
         result?;
-        state.native().release_unused();
-        Ok(Arc::clone(state.native()))
+        if start == Start::Eager {
+            state.native().release_unused();
+        }
+        Ok(state)
     }
 
     /// Offers the units that are queued in a module to the worker threads.
@@ -188,13 +204,18 @@ impl Compiler {
         decoded: &DecodedModule,
         mode: AccessMode,
         compile_mode: CompileMode,
+        start: Start,
     ) -> Result<Arc<CompilationState>, CompileError> {
         let flags = self.config.flags(mode);
         let hint = decoded.module.code_section.len().saturating_mul(EXPANSION);
-        let native = NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint)?;
+        let without_code = match start {
+            Start::Eager => WithoutCode::Stop,
+            Start::Lazy(_) => WithoutCode::Call(Arc::clone(&self.lazy_stub)),
+        };
+        let native = NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
         let tiers: [Arc<dyn Tier>; 2] = [Arc::new(Baseline), Arc::new(Baseline)];
-        Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode)))
+        Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start)))
     }
 
     /// The wrapper through which the host calls functions of a signature: an [`EntryWrapper`](engine_machine::EntryWrapper).

@@ -10,6 +10,7 @@
 //! **Events.** Every callback hears of each event once, in order, also if it comes late. Callbacks are called without locks held, by whoever
 //! caused the event or registered the callback.
 
+use crate::lazy::{FirstCalls, Start, Validation};
 use crate::tier::Tier;
 use crate::{BATCH_BYTES, CompileError};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -103,6 +104,8 @@ pub struct CompilationState {
     env: ModuleEnv,
     native: Arc<NativeModule>,
     tiers: [Arc<dyn Tier>; 2],
+    start: Start,
+    first_calls: FirstCalls,
     inner: Mutex<Inner>,
     /// Signalled when the last unit of a tier is done, and when compilation stops.
     progress: Condvar,
@@ -173,13 +176,15 @@ impl Inner {
 }
 
 impl CompilationState {
-    /// A compilation with nothing queued yet. `native` is where the code goes; `tiers` are the first and the second.
+    /// A compilation with nothing queued yet. `native` is where the code goes; `tiers` are the first and the second. With a lazy start, units of the
+    /// first tier are validated only.
     pub fn new(
         decoded: DecodedModule,
         env: ModuleEnv,
         native: Arc<NativeModule>,
         tiers: [Arc<dyn Tier>; 2],
         mode: CompileMode,
+        start: Start,
     ) -> CompilationState {
         let queue = || Queue { open: true, ..Queue::default() };
         let inner = Inner {
@@ -197,6 +202,8 @@ impl CompilationState {
             env,
             native,
             tiers,
+            start,
+            first_calls: FirstCalls::default(),
             inner: Mutex::new(inner),
             progress: Condvar::new(),
             aborted: AtomicBool::new(false),
@@ -206,6 +213,19 @@ impl CompilationState {
     /// Where the code goes.
     pub fn native(&self) -> &Arc<NativeModule> {
         &self.native
+    }
+
+    pub(crate) fn decoded(&self) -> &DecodedModule {
+        &self.decoded
+    }
+    pub(crate) fn env(&self) -> &ModuleEnv {
+        &self.env
+    }
+    pub(crate) fn tier(&self, level: Level) -> &dyn Tier {
+        &*self.tiers[level as usize]
+    }
+    pub(crate) fn first_calls(&self) -> &FirstCalls {
+        &self.first_calls
     }
 
     /// To add units with.
@@ -298,7 +318,10 @@ impl CompilationState {
 
     /// Compiles units of one tier, as long as it is that tier's turn.
     fn work_at(&self, level: Level, pieces: &mut usize) -> bool {
-        let tier = &self.tiers[level as usize];
+        let tier = match (level, self.start) {
+            (Level::Baseline, Start::Lazy(_)) => &Validation,
+            _ => self.tier(level),
+        };
         let mut compiler = tier.functions(&self.env);
         let mut spare = CodeBatch::default();
         let mut worked = false;

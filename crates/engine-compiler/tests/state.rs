@@ -37,7 +37,8 @@ fn module(functions: usize, invalid: &[usize]) -> DecodedModule {
 }
 
 fn code(compiler: &Compiler, decoded: &DecodedModule) -> Vec<Vec<u8>> {
-    let native = compiler.compile(decoded, AccessMode::Guarded).expect("compiles");
+    let state = compiler.compile(decoded, AccessMode::Guarded, Start::Eager).expect("compiles");
+    let native = state.native();
     let functions = (0..decoded.module.num_defined_functions()).map(DefinedFuncIndex);
     functions.map(|func| native.code_of(func).expect("has code").1).collect()
 }
@@ -54,12 +55,12 @@ fn code_is_the_same_for_any_number_of_threads() {
 #[test]
 fn the_first_failure_is_reported_by_any_number_of_threads() {
     let decoded = module(3000, &[700, 701, 1500, 2999]);
-    let expected = compiler(0).compile(&decoded, AccessMode::Guarded).map(drop).unwrap_err();
+    let expected = compiler(0).compile(&decoded, AccessMode::Guarded, Start::Eager).map(drop).unwrap_err();
     assert!(expected.to_string().contains("700"), "{expected}");
     for tasks in [2, 4, 8] {
         let compiler = compiler(tasks);
         for _ in 0..20 {
-            let error = compiler.compile(&decoded, AccessMode::Guarded).map(drop).unwrap_err();
+            let error = compiler.compile(&decoded, AccessMode::Guarded, Start::Eager).map(drop).unwrap_err();
             assert_eq!(error, expected);
         }
     }
@@ -78,7 +79,7 @@ fn events_come_once_and_in_order_also_to_latecomers() {
     let decoded = module(500, &[]);
     for tasks in [0, 4] {
         let compiler = compiler(tasks);
-        let state = compiler.begin(&decoded, AccessMode::Guarded, CompileMode::Tiering).unwrap();
+        let state = compiler.begin(&decoded, AccessMode::Guarded, CompileMode::Tiering, Start::Eager).unwrap();
         let (early, callback) = log();
         state.on_event(callback);
         assert!(early.lock().unwrap().is_empty());
@@ -104,7 +105,7 @@ fn events_come_once_and_in_order_also_to_latecomers() {
 fn a_module_without_functions_is_finished_at_once() {
     use CompilationEvent::*;
     let decoded = module(0, &[]);
-    let state = compiler(0).begin(&decoded, AccessMode::Guarded, CompileMode::Regular).unwrap();
+    let state = compiler(0).begin(&decoded, AccessMode::Guarded, CompileMode::Regular, Start::Eager).unwrap();
     let (events, callback) = log();
     state.on_event(callback);
     state.queue_all();
@@ -115,7 +116,7 @@ fn a_module_without_functions_is_finished_at_once() {
 #[test]
 fn a_failure_is_told_once() {
     let decoded = module(800, &[100, 400]);
-    let state = compiler(0).begin(&decoded, AccessMode::Guarded, CompileMode::Tiering).unwrap();
+    let state = compiler(0).begin(&decoded, AccessMode::Guarded, CompileMode::Tiering, Start::Eager).unwrap();
     let (events, callback) = log();
     state.on_event(callback);
     state.queue_all();
@@ -128,7 +129,7 @@ fn a_failure_is_told_once() {
 #[test]
 fn units_can_be_queued_in_steps_and_forgotten() {
     let decoded = module(10, &[]);
-    let state = compiler(0).begin(&decoded, AccessMode::Guarded, CompileMode::Regular).unwrap();
+    let state = compiler(0).begin(&decoded, AccessMode::Guarded, CompileMode::Regular, Start::Eager).unwrap();
     let unit = |func| CompilationUnit { func: DefinedFuncIndex(func), level: Level::Baseline };
     let mut builder = state.builder();
     builder.add(unit(9));
@@ -150,7 +151,7 @@ fn abort_stops_and_waits_and_tells_nothing() {
     let decoded = module(3000, &[]);
     let compiler = compiler(4);
     for wait in 0..20 {
-        let state = compiler.begin(&decoded, AccessMode::Guarded, CompileMode::Tiering).unwrap();
+        let state = compiler.begin(&decoded, AccessMode::Guarded, CompileMode::Tiering, Start::Eager).unwrap();
         let (events, callback) = log();
         state.on_event(callback);
         state.queue_all();

@@ -1,7 +1,18 @@
 //! Settings of an engine.
 
+use engine_compiler::{LazyValidation, Start};
 use engine_decoder::Features;
 use engine_machine::TargetFeatures;
+
+/// When a module's functions are compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum CompilationMode {
+    /// All of them when the module is loaded: calls never wait.
+    #[default]
+    Eager,
+    /// Each when it is first called: loading a large module takes the time of validating it.
+    Lazy,
+}
 
 /// Settings of an [`Engine`](crate::Engine). The defaults are right for most programs.
 ///
@@ -25,6 +36,8 @@ pub struct Config {
     pub(crate) target: Option<TargetFeatures>,
     pub(crate) perf_map: bool,
     pub(crate) compile_tasks: usize,
+    pub(crate) compilation_mode: CompilationMode,
+    pub(crate) lazy_validation: LazyValidation,
 }
 
 impl Default for Config {
@@ -46,6 +59,8 @@ impl Config {
             target: None,
             perf_map: false,
             compile_tasks: std::thread::available_parallelism().map_or(1, usize::from),
+            compilation_mode: CompilationMode::Eager,
+            lazy_validation: LazyValidation::AtLoad,
         }
     }
 
@@ -99,6 +114,26 @@ impl Config {
     pub fn compile_tasks(&mut self, threads: usize) -> &mut Config {
         self.compile_tasks = threads;
         self
+    }
+
+    /// When a module's functions are compiled. Default: all of them when the module is loaded.
+    pub fn compilation_mode(&mut self, mode: CompilationMode) -> &mut Config {
+        self.compilation_mode = mode;
+        self
+    }
+
+    /// When function bodies are validated that are compiled lazily. Default: when the module is loaded, so that an
+    /// invalid module is refused. With [`LazyValidation::AtFirstCall`], calling an invalid function fails instead.
+    pub fn lazy_validation(&mut self, validation: LazyValidation) -> &mut Config {
+        self.lazy_validation = validation;
+        self
+    }
+
+    pub(crate) fn start(&self) -> Start {
+        match self.compilation_mode {
+            CompilationMode::Eager => Start::Eager,
+            CompilationMode::Lazy => Start::Lazy(self.lazy_validation),
+        }
     }
 
     /// Whether compiled functions are listed in `/tmp/perf-PID.map` for Linux `perf`. Default: off.

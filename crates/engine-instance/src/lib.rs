@@ -48,7 +48,8 @@ mod trap;
 mod typed;
 mod val;
 
-pub use config::Config;
+pub use config::{CompilationMode, Config};
+pub use engine_compiler::{LazyStats, LazyValidation};
 pub use engine::Engine;
 pub use error::{Context, Error, Result};
 pub use extern_::{Export, Extern};

@@ -2,11 +2,12 @@
 
 use crate::engine::from_compile_error;
 use crate::images::{self, CountedImage, DataImages};
-use crate::{Engine, Error, Result};
+use crate::{Engine, Error, Result, bail};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use engine_codemanager::NativeModule;
-use engine_decoder::{DecodedModule, ExternIndex, ExternType, SignatureId};
+use engine_compiler::{CompilationState, LazyStats, Start};
+use engine_decoder::{DecodedModule, DefinedFuncIndex, ExternIndex, ExternType, FuncIndex, SignatureId};
 use engine_machine::{AccessMode, VmLayout};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -35,12 +36,27 @@ pub(crate) struct ModuleInner {
     /// Canonical ids of the type section's types; a reference to each is held as long as the module lives.
     pub(crate) signatures: Box<[SignatureId]>,
     /// The code, by [`AccessMode`].
-    variants: [OnceLock<Arc<NativeModule>>; 2],
+    variants: [OnceLock<Variant>; 2],
     /// Initial contents of its memories, if they are worth it; looked at from the second instantiation on.
     images: OnceLock<Option<DataImages>>,
     instantiated: AtomicBool,
     /// Held while a variant is compiled, so that no one compiles it twice.
     compiling: Mutex<()>,
+}
+
+/// A module's code for one access mode.
+pub(crate) struct Variant {
+    pub(crate) native: Arc<NativeModule>,
+    /// What compiles the functions that have no code yet; nothing if all have.
+    lazy: Option<Arc<CompilationState>>,
+}
+
+impl Variant {
+    fn new(engine: &Engine, decoded: &DecodedModule, mode: AccessMode) -> Result<Variant> {
+        let start = engine.config().start();
+        let state = engine.compiler().compile(decoded, mode, start).map_err(from_compile_error)?;
+        Ok(Variant { native: Arc::clone(state.native()), lazy: (start != Start::Eager).then_some(state) })
+    }
 }
 
 impl Module {
@@ -66,8 +82,7 @@ impl Module {
     /// Compiles a module that is decoded already, with the engine's features.
     pub fn from_decoded(engine: &Engine, decoded: DecodedModule) -> Result<Module> {
         let layout = VmLayout::new(&decoded.module);
-        let native =
-            engine.compiler().compile(&decoded, engine.preferred_mode()).map_err(from_compile_error)?;
+        let variant = Variant::new(engine, &decoded, engine.preferred_mode())?;
         let signatures = engine.types().register_all(&decoded.module.types).into();
         let inner = ModuleInner {
             engine: engine.clone(),
@@ -79,7 +94,7 @@ impl Module {
             instantiated: AtomicBool::new(false),
             compiling: Mutex::new(()),
         };
-        let _ = inner.variants[engine.preferred_mode() as usize].set(native);
+        let _ = inner.variants[engine.preferred_mode() as usize].set(variant);
         Ok(Module { inner: Arc::new(inner) })
     }
 
@@ -88,6 +103,40 @@ impl Module {
         let bytes: Arc<[u8]> = Arc::from(bytes.as_ref());
         let decoded = DecodedModule::decode(bytes, engine.config().features)?;
         Ok(decoded.validate_all()?)
+    }
+
+    /// Compiles functions, given by their indices in the module, that would otherwise be compiled when they are first called
+    /// ([`CompilationMode::Lazy`](crate::CompilationMode)). Imported functions and those with code are passed over.
+    ///
+    /// # Errors
+    /// When there is no such function, or one does not compile.
+    pub fn warm(&self, functions: impl IntoIterator<Item = u32>) -> Result<()> {
+        let decoded = &*self.decoded().module;
+        for func in functions {
+            if func as usize >= decoded.functions.len() {
+                bail!("there is no function {func}: the module has {}", decoded.functions.len());
+            }
+            let Some(func) = decoded.defined(FuncIndex(func)) else { continue };
+            for variant in self.inner.variants.iter().filter_map(OnceLock::get) {
+                if let Some(state) = &variant.lazy {
+                    state.compile_now(func).map_err(from_compile_error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How much has been compiled when functions were first called (or [warmed](Module::warm)).
+    pub fn lazy_stats(&self) -> LazyStats {
+        let variants = self.inner.variants.iter().filter_map(OnceLock::get);
+        variants.filter_map(|variant| variant.lazy.as_ref()).fold(LazyStats::default(), |sum, state| {
+            let LazyStats { functions, bytes, time } = state.lazy_stats();
+            LazyStats {
+                functions: sum.functions + functions,
+                bytes: sum.bytes + bytes,
+                time: sum.time + time,
+            }
+        })
     }
 
     /// The engine that compiled it.
@@ -157,16 +206,23 @@ impl Module {
     pub(crate) fn variant(&self, mode: AccessMode) -> Result<&Arc<NativeModule>> {
         let cell = &self.inner.variants[mode as usize];
         if let Some(native) = cell.get() {
-            return Ok(native);
+            return Ok(&native.native);
         }
         // The lock guards no data: a panic while it was held has left nothing half done.
         let _guard = self.inner.compiling.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(native) = cell.get() {
-            return Ok(native);
+        if let Some(variant) = cell.get() {
+            return Ok(&variant.native);
         }
-        let native =
-            self.inner.engine.compiler().compile(self.decoded(), mode).map_err(from_compile_error)?;
-        Ok(cell.get_or_init(|| native))
+        let variant = Variant::new(&self.inner.engine, self.decoded(), mode)?;
+        Ok(&cell.get_or_init(|| variant).native)
+    }
+
+    /// Compiles a function of a variant that is compiled at first calls, unless it has code.
+    pub(crate) fn compile_function(&self, mode: AccessMode, func: DefinedFuncIndex) -> Result<()> {
+        match &self.inner.variants[mode as usize].get().and_then(|variant| variant.lazy.as_ref()) {
+            Some(state) => state.compile_now(func).map_err(from_compile_error),
+            None => bail!("function {} of a module that is compiled has no code", func.0),
+        }
     }
 }
 

@@ -50,6 +50,8 @@ entries! {
     TableInit(table, segment, destination, source, length);
     /// `elem.drop`.
     ElemDrop(segment);
+    /// The address of a function's code, which is compiled now if it has not been. Called by the lazy stub only. Traps.
+    CompileFunction(func);
     /// `f32.ceil` on bits, for CPUs without the instruction; likewise the seven below.
     F32Ceil(bits);
     /// `f32.floor`.

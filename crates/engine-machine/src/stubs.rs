@@ -20,6 +20,15 @@ pub fn import_wrapper(flags: &CodeFlags, ty: &FuncType) -> Vec<u8> {
     }
 }
 
+/// What the slots of functions without code lead to, with the defined index of the function in the second scratch register (x86-64: r11,
+/// AArch64: x17): calls [`RuntimeEntry::CompileFunction`] with all argument registers saved, and goes on at the address that it returns.
+pub fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
+    match flags.target.arch {
+        Arch::X64 => x64::stubs::lazy_stub(flags),
+        Arch::Aarch64 => aarch64::stubs::lazy_stub(flags),
+    }
+}
+
 /// The stub that compiled code calls for a runtime entry.
 pub fn runtime_stub(flags: &CodeFlags, entry: RuntimeEntry) -> Vec<u8> {
     match flags.target.arch {

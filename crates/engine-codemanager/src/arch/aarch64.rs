@@ -1,7 +1,7 @@
 //! AArch64 encodings.
 #![cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
 
-use super::FAR_SIZE;
+use super::{FAR_SIZE, LAZY_SIZE};
 
 /// A slot.
 pub(crate) type Word = u32;
@@ -31,6 +31,19 @@ pub(crate) fn far(target: usize) -> [u8; FAR_SIZE] {
     bytes[..4].copy_from_slice(&LDR_X16_LITERAL_8.to_le_bytes());
     bytes[4..8].copy_from_slice(&BR_X16.to_le_bytes());
     bytes[8..].copy_from_slice(&(target as u64).to_le_bytes());
+    bytes
+}
+
+/// `movz w17, #low; movk w17, #high, lsl 16; b target; brk`.
+pub(crate) fn lazy(entry: usize, index: u32, target: usize) -> [u8; LAZY_SIZE] {
+    const MOVZ_W17: u32 = 0x5280_0011;
+    const MOVK_W17_16: u32 = 0x72a0_0011;
+    let jump = 0x1400_0000 | branch(entry + 8, target).expect("a lazy table is smaller than a region");
+    let words = [MOVZ_W17 | (index & 0xffff) << 5, MOVK_W17_16 | (index >> 16) << 5, jump, UNSET];
+    let mut bytes = [0; LAZY_SIZE];
+    for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
+        chunk.copy_from_slice(&word.to_le_bytes());
+    }
     bytes
 }
 
@@ -74,6 +87,9 @@ mod tests {
         assert_eq!(direct(0x1000, 0x1000 + (128 << 20) - 4), Some(0x15ff_ffff));
         assert_eq!(direct(0x1000, 0x1000 + (128 << 20)), None);
         assert_eq!(far(1)[..8], [0x50, 0, 0, 0x58, 0, 2, 0x1f, 0xd6]);
+        let bytes = lazy(0x1010, 0x0001_0002, 0x1000);
+        let words: Vec<u32> = bytes.chunks_exact(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect();
+        assert_eq!(words[..3], [0x5280_0051, 0x72a0_0031, 0x17ff_fffa]);
         // adrp x16, +1 page; ldr x16, [x16, #8]
         let bytes = indirect(0x1ff0, 0x2008);
         assert_eq!(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]), 0xb000_0010);

@@ -7,6 +7,7 @@
 //! * `UNSET`: a slot that stops the program.
 //! * `far(target)`: a far slot, 16 bytes: an indirect jump through the literal in its second half.
 //! * `indirect(slot, literal)`: an immutable slot of `INDIRECT_SIZE` bytes that jumps through a literal elsewhere.
+//! * `lazy(entry, index, target)`: an entry of a lazy table, 16 bytes: jumps to `target` with `index` in the second scratch register.
 //! * `relocate(code, offset, field, target)`: fills in a relocated field; false if `target` is too far.
 
 pub(crate) mod aarch64;
@@ -19,5 +20,7 @@ pub(crate) use x64 as host;
 
 /// Bytes of a far slot.
 pub(crate) const FAR_SIZE: usize = 16;
+/// Bytes of an entry of a lazy table.
+pub(crate) const LAZY_SIZE: usize = 16;
 /// Offset of the literal in a far slot.
 pub(crate) const FAR_LITERAL: usize = 8;

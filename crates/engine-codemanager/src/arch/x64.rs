@@ -1,7 +1,7 @@
 //! x86-64 encodings.
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 
-use super::FAR_SIZE;
+use super::{FAR_SIZE, LAZY_SIZE};
 
 /// A slot.
 pub(crate) type Word = u64;
@@ -25,6 +25,17 @@ pub(crate) fn direct(slot: usize, target: usize) -> Option<Word> {
 pub(crate) fn far(target: usize) -> [u8; FAR_SIZE] {
     let mut bytes = [0xff, 0x25, 2, 0, 0, 0, 0x66, 0x90, 0, 0, 0, 0, 0, 0, 0, 0];
     bytes[8..].copy_from_slice(&(target as u64).to_le_bytes());
+    bytes
+}
+
+/// `mov r11d, index; jmp target`, padded with `int3`.
+pub(crate) fn lazy(entry: usize, index: u32, target: usize) -> [u8; LAZY_SIZE] {
+    let mut bytes = [0xcc; LAZY_SIZE];
+    bytes[..2].copy_from_slice(&[0x41, 0xbb]);
+    bytes[2..6].copy_from_slice(&index.to_le_bytes());
+    let rel = displacement(entry + 11, target).expect("a lazy table is smaller than 2 GiB");
+    bytes[6] = 0xe9;
+    bytes[7..11].copy_from_slice(&rel.to_le_bytes());
     bytes
 }
 
@@ -61,6 +72,8 @@ mod tests {
         assert_eq!(direct(0x1000, 0x9000_0000), None);
         assert_eq!(indirect(0x1000, 0x2006), [0xff, 0x25, 0, 0x10, 0, 0, 0xcc, 0xcc]);
         assert_eq!(far(0x0102_0304)[8..], [4, 3, 2, 1, 0, 0, 0, 0]);
+        let bytes = lazy(0x1010, 0x0a0b_0c0d, 0x1000);
+        assert_eq!(bytes[..11], [0x41, 0xbb, 0x0d, 0x0c, 0x0b, 0x0a, 0xe9, 0xe5, 0xff, 0xff, 0xff]);
     }
 
     #[test]

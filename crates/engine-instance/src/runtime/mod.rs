@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod float;
+mod lazy;
 mod memory;
 mod table;
 
@@ -46,6 +47,7 @@ const fn function(entry: RuntimeEntry) -> HostEntry {
         RuntimeEntry::TableCopy => table::copy,
         RuntimeEntry::TableInit => table::init,
         RuntimeEntry::ElemDrop => table::elem_drop,
+        RuntimeEntry::CompileFunction => lazy::compile_function,
         RuntimeEntry::F32Ceil => float::f32_ceil,
         RuntimeEntry::F32Floor => float::f32_floor,
         RuntimeEntry::F32Trunc => float::f32_trunc,

@@ -6,6 +6,7 @@ mod globals;
 mod host;
 mod instances;
 mod interrupts;
+mod lazy;
 mod lifecycle;
 mod limits;
 mod linking;

@@ -11,7 +11,7 @@
 //! ```
 
 use super::encode::a64;
-use super::{Aarch64, FP, SP, VMCTX, X16, x};
+use super::{Aarch64, FP, SP, VMCTX, X16, X17, x};
 use crate::abi::{self, CallLayout, Location, frame};
 use crate::masm::{ControlAsm, IntegerAsm, Masm, Size};
 use crate::{Activation, CodeFlags, HostFuncContext, Reg, RuntimeEntry, StoreContext, ValRaw, VmContext};
@@ -183,6 +183,51 @@ pub(crate) fn runtime_stub(flags: &CodeFlags, entry: RuntimeEntry) -> Vec<u8> {
     let failed = asm.emitter.new_label();
     asm.branch_if_not_zero(Size::S64, x(1), failed);
     asm.epilogue(0);
+    asm.emitter.bind(failed);
+    asm.unwind_to_host();
+    finish(asm)
+}
+
+/// See [`stubs::lazy_stub`](crate::stubs::lazy_stub).
+pub(crate) fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
+    let convention = &abi::AARCH64;
+    let ints = convention.int_params.len() as u32;
+    let floats = convention.float_params.len() as u32;
+    let mut asm = assembler(flags);
+    // The frame of a stub: vmctx and result area below the frame pointer, then the argument registers.
+    asm.link_frame();
+    a64!(asm ; stp X(RESULT_AREA), X(VMCTX), [sp, -16]!);
+    asm.allocate((8 * ints).next_multiple_of(16) + 16 * floats);
+    let int_slot = |i: usize| 16 * floats as i32 + 8 * i as i32;
+    for (i, &reg) in convention.int_params.iter().enumerate() {
+        asm.store_at(ValKind::I64, SP, int_slot(i), reg);
+    }
+    for (i, &reg) in convention.float_params.iter().enumerate() {
+        asm.store_at(ValKind::V128, SP, 16 * i as i32, reg);
+    }
+    asm.load_at(ValKind::I64, X16, VMCTX, VmContext::STORE);
+    asm.store_at(ValKind::I64, X16, StoreContext::EXIT_FP, FP);
+    asm.load_at(ValKind::I64, X16, X16, StoreContext::HOST_ENTRIES);
+    asm.load_at(ValKind::I64, X16, X16, RuntimeEntry::CompileFunction as i32 * 8);
+    asm.mov64(x(0), VMCTX);
+    asm.mov64(x(1), X17);
+    a64!(asm ; blr x16);
+    let failed = asm.emitter.new_label();
+    asm.branch_if_not_zero(Size::S64, x(1), failed);
+    asm.mov64(X16, x(0));
+    for (i, &reg) in convention.int_params.iter().enumerate() {
+        asm.load_at(ValKind::I64, reg, SP, int_slot(i));
+    }
+    for (i, &reg) in convention.float_params.iter().enumerate() {
+        asm.load_at(ValKind::V128, reg, SP, 16 * i as i32);
+    }
+    asm.load_at(ValKind::I64, VMCTX, FP, frame::VMCTX);
+    asm.load_at(ValKind::I64, RESULT_AREA, FP, frame::RESULT_AREA);
+    a64!(asm
+        ; mov sp, x29
+        ; ldp x29, x30, [sp], 16
+        ; br x16
+    );
     asm.emitter.bind(failed);
     asm.unwind_to_host();
     finish(asm)

@@ -166,3 +166,47 @@ pub(crate) fn runtime_stub(flags: &CodeFlags, entry: RuntimeEntry) -> Vec<u8> {
     asm.unwind_to_host();
     finish(asm)
 }
+
+/// See [`stubs::lazy_stub`](crate::stubs::lazy_stub).
+pub(crate) fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
+    let convention = &abi::X64;
+    let ints = convention.int_params.len() as u32;
+    let floats = convention.float_params.len() as u32;
+    let mut asm = assembler(flags);
+    // The frame of a stub: vmctx and result area below the frame pointer, then the argument registers.
+    asm.link_frame();
+    asm.push(R14);
+    asm.push(R10);
+    asm.sub_sp((8 * ints).next_multiple_of(16) + 16 * floats);
+    let int_slot = |i: usize| 16 * floats as i32 + 8 * i as i32;
+    for (i, &reg) in convention.int_params.iter().enumerate() {
+        asm.store_at(ValKind::I64, SP, int_slot(i), reg);
+    }
+    for (i, &reg) in convention.float_params.iter().enumerate() {
+        asm.store_at(ValKind::V128, SP, 16 * i as i32, reg);
+    }
+    asm.load_at(ValKind::I64, RAX, R14, VmContext::STORE);
+    asm.store_at(ValKind::I64, RAX, StoreContext::EXIT_FP, FP);
+    asm.load_at(ValKind::I64, RAX, RAX, StoreContext::HOST_ENTRIES);
+    asm.mov64(RDI, R14);
+    asm.mov64(RSI, R11);
+    asm.call_mem(RAX, RuntimeEntry::CompileFunction as i32 * 8);
+    asm.cmp(Size::S64, RDX, Operand::Imm(0));
+    let failed = asm.emitter.new_label();
+    asm.jcc(cc::NE, failed);
+    asm.mov64(R11, RAX);
+    for (i, &reg) in convention.int_params.iter().enumerate() {
+        asm.load_at(ValKind::I64, reg, SP, int_slot(i));
+    }
+    for (i, &reg) in convention.float_params.iter().enumerate() {
+        asm.load_at(ValKind::V128, reg, SP, 16 * i as i32);
+    }
+    asm.load_at(ValKind::I64, R14, FP, frame::VMCTX);
+    asm.load_at(ValKind::I64, R10, FP, frame::RESULT_AREA);
+    // leave; jmp r11
+    asm.byte(0xc9);
+    asm.rr(op1(0xff), W::W0, 4, R11.number());
+    asm.emitter.bind(failed);
+    asm.unwind_to_host();
+    finish(asm)
+}

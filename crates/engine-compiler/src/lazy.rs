@@ -1,0 +1,139 @@
+//! Functions that are compiled when they are first called.
+//!
+//! The slot of a function without code leads to a stub that ends up in [`CompilationState::compile_now`], on the thread that called the
+//! function. Of several threads that call it at once, one compiles it and the others wait. Whether the bodies are validated beforehand is
+//! decided when the module is loaded ([`LazyValidation`]).
+
+use crate::CompileError;
+use crate::state::{CompilationState, Level};
+use crate::tier::{FunctionCompiler, Tier};
+use engine_baseline::ModuleEnv;
+use engine_decoder::{BodyValidator, DecodedModule, DefinedFuncIndex};
+use engine_machine::CodeBatch;
+use std::collections::HashSet;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// When the bodies of functions that are compiled at their first call are validated.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum LazyValidation {
+    /// All of them when the module is loaded, so that an invalid module is refused.
+    #[default]
+    AtLoad,
+    /// Each at its function's first call: loading is faster, and calling an invalid function fails.
+    AtFirstCall,
+}
+
+/// When functions are compiled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Start {
+    /// All of them when the module is loaded.
+    #[default]
+    Eager,
+    /// Each at its first call.
+    Lazy(LazyValidation),
+}
+
+/// How much has been compiled at first calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LazyStats {
+    /// Functions.
+    pub functions: u32,
+    /// Wasm bytes of their bodies.
+    pub bytes: u64,
+    /// Time that the first calls took for it, all threads together.
+    pub time: Duration,
+}
+
+/// Functions that are being compiled at their first call.
+#[derive(Default)]
+pub(crate) struct FirstCalls {
+    inner: Mutex<Inner>,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    running: HashSet<u32>,
+    stats: LazyStats,
+}
+
+/// Takes a function out of those being compiled, also if the compiler panics.
+struct Running<'c> {
+    calls: &'c FirstCalls,
+    func: u32,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.calls.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.running.remove(&self.func);
+        self.calls.done.notify_all();
+    }
+}
+
+impl CompilationState {
+    /// Validates and compiles a function now, unless it has code, and leads its slot to the code. If another thread is at it, waits for that
+    /// one.
+    ///
+    /// # Errors
+    /// When the function is invalid or not compiled for another reason; the next call tries again.
+    pub fn compile_now(&self, func: DefinedFuncIndex) -> Result<(), CompileError> {
+        let calls = self.first_calls();
+        {
+            let mut inner = calls.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            while inner.running.contains(&func.0) {
+                inner = calls.done.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            }
+            if self.native().tier(func).is_some() {
+                return Ok(());
+            }
+            inner.running.insert(func.0);
+        }
+        let _running = Running { calls, func: func.0 };
+        let start = Instant::now();
+        let mut compiler = self.tier(Level::Baseline).functions(self.env());
+        compiler.compile(self.decoded(), func)?;
+        self.native().publish(compiler.batch())?;
+        let mut inner = calls.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.stats.functions += 1;
+        inner.stats.bytes += self.decoded().module.bodies[func.index()].len() as u64;
+        inner.stats.time += start.elapsed();
+        Ok(())
+    }
+
+    /// What has been compiled at first calls so far.
+    pub fn lazy_stats(&self) -> LazyStats {
+        self.first_calls().inner.lock().unwrap_or_else(PoisonError::into_inner).stats
+    }
+}
+
+/// Validates functions and makes no code: what a module that is compiled lazily goes through when it is loaded.
+pub(crate) struct Validation;
+
+impl Tier for Validation {
+    fn name(&self) -> &'static str {
+        "validation"
+    }
+    fn functions<'a>(&self, _: &'a ModuleEnv) -> Box<dyn FunctionCompiler<'a> + 'a> {
+        Box::new(Validator::default())
+    }
+}
+
+#[derive(Default)]
+struct Validator {
+    validator: BodyValidator,
+    empty: CodeBatch,
+}
+
+impl<'a> FunctionCompiler<'a> for Validator {
+    fn compile(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex) -> Result<(), CompileError> {
+        self.validator.validate(decoded, func).map_err(CompileError::Decode)
+    }
+    fn batch(&mut self) -> &CodeBatch {
+        &self.empty
+    }
+    fn take_batch(&mut self, _: CodeBatch) -> CodeBatch {
+        CodeBatch::default()
+    }
+}
