@@ -39,7 +39,11 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
     for (name, mode) in names.flat_map(|name| [(name, "eager"), (name, "lazy")]) {
         let script = write_script(&scripts, name)?;
         let mut command = Command::new(toolchain.join("bin/qemu-aarch64"));
-        command.args(["-L", SYSROOT]).arg(&engine).args(["wast", "--strict", "--json", "--mode", mode]).arg(&script);
+        command
+            .args(["-L", SYSROOT])
+            .arg(&engine)
+            .args(["wast", "--strict", "--json", "--mode", mode])
+            .arg(&script);
         let output = process::measure(&mut command, None)?;
         let file = count(&output.stdout).unwrap_or_else(|error| {
             eprintln!("aarch64/{name} ({mode}): {} and no summary: {error:#}", output.status);
@@ -47,7 +51,10 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
         });
         tally += file;
         if json {
-            println!("{}", serde_json::json!({ "file": name, "mode": mode, "passed": file.passed, "failed": file.failed }));
+            println!(
+                "{}",
+                serde_json::json!({ "file": name, "mode": mode, "passed": file.passed, "failed": file.failed })
+            );
         } else {
             println!("aarch64/{name} ({mode}): {file}");
         }

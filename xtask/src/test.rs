@@ -27,7 +27,7 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
             "specification, checked memories",
             &spec(EngineOptions { memory_mode: MemoryMode::Checked, ..default }),
         ),
-        ("specification, lazy", &spec(EngineOptions { mode: Mode::Lazy, ..default })),
+        ("specification, lazy", &spec(EngineOptions { mode: Some(Mode::Lazy), ..default })),
         ("programs of the run corpus", &|| programs::main(&programs::Args::default(), json)),
         ("yosys", &|| yosys::main(&yosys::Args::default(), json)),
     ];

@@ -70,9 +70,9 @@ pub struct EngineOptions {
     /// How memories are protected (for testing)
     #[arg(long, value_name = "MODE", default_value_t)]
     pub memory_mode: MemoryMode,
-    /// When functions are compiled
-    #[arg(long, value_name = "MODE", default_value_t)]
-    pub mode: Mode,
+    /// When functions are compiled (default: lazy for `run`, which is fastest to the first output; else eager)
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<Mode>,
     /// How many threads compile at the same time (default: one for each CPU; 0 and 1: only the one that waits)
     #[arg(long, value_name = "N")]
     pub compile_tasks: Option<usize>,
@@ -88,12 +88,13 @@ impl EngineOptions {
             config.target(TargetFeatures::floor(arch));
         }
         config.memory_guard(self.memory_mode == MemoryMode::Guarded);
-        if self.mode != Mode::Eager {
-            config.compilation_mode(CompilationMode::Lazy);
-        }
-        if self.mode == Mode::LazyUnvalidated {
-            config.lazy_validation(LazyValidation::AtFirstCall);
-        }
+        match self.mode.unwrap_or_default() {
+            Mode::Eager => config.compilation_mode(CompilationMode::Eager),
+            Mode::Lazy => config.compilation_mode(CompilationMode::Lazy),
+            Mode::LazyUnvalidated => {
+                config.compilation_mode(CompilationMode::Lazy).lazy_validation(LazyValidation::AtFirstCall)
+            }
+        };
         if let Some(threads) = self.compile_tasks {
             config.compile_tasks(threads);
         }
@@ -103,7 +104,8 @@ impl EngineOptions {
 
 impl fmt::Display for EngineOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let EngineOptions { tier, cpu, mode, memory_mode, .. } = self;
+        let EngineOptions { tier, cpu, memory_mode, .. } = self;
+        let mode = self.mode.unwrap_or_default();
         write!(f, "--tier {tier} --cpu {cpu} --mode {mode} --memory-mode {memory_mode}")?;
         self.compile_tasks.map_or(Ok(()), |threads| write!(f, " --compile-tasks {threads}"))
     }

@@ -1,6 +1,6 @@
 //! `engine run`: runs a WASI command, or one exported function.
 
-use crate::options::{EngineOptions, parse_bytes, parse_duration};
+use crate::options::{EngineOptions, Mode, parse_bytes, parse_duration};
 use crate::{input, invoke};
 use clap::Args;
 use engine_instance::{
@@ -79,7 +79,9 @@ fn run_here(args: &RunArgs) -> Result<()> {
     let file = PathBuf::from(file);
     let name = input::display_name(&file);
 
-    let mut config = args.engine.config();
+    // Programs use a part of their code, most of them a small one.
+    let engine = EngineOptions { mode: args.engine.mode.or(Some(Mode::Lazy)), ..args.engine };
+    let mut config = engine.config();
     if let Some(bytes) = args.max_stack {
         config.max_wasm_stack(bytes);
     }

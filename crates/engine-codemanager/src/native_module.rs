@@ -9,9 +9,9 @@
 #![allow(unsafe_code)]
 
 use crate::append_list::AppendList;
-use crate::jump_table::{self, JumpTable};
 use crate::arch::{FAR_SIZE, LAZY_SIZE};
 use crate::execmem::{ExecMemory, Strategy, WriteError};
+use crate::jump_table::{self, JumpTable};
 use crate::manager::{CodeManager, Pages, StubCode, code_error};
 use crate::region::Region;
 use crate::{CodeError, arch, fork, grace, icache, os};

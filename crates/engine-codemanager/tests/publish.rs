@@ -37,7 +37,8 @@ fn replaced_code_is_reached_through_the_same_slot() {
 #[test]
 fn functions_call_functions_published_later() {
     for strategy in STRATEGIES {
-        let native = NativeModule::new(&manager(strategy), module(2), flags(), 100, WithoutCode::Stop).unwrap();
+        let native =
+            NativeModule::new(&manager(strategy), module(2), flags(), 100, WithoutCode::Stop).unwrap();
         native.publish(&batch(Tier::Baseline, &[(0, one_more_than(1))])).unwrap();
         assert_eq!(native.tier(DefinedFuncIndex(1)), None);
         native.publish(&batch(Tier::Baseline, &[(1, constant(5))])).unwrap();
@@ -166,7 +167,9 @@ fn malformed_batches_are_refused() {
 
 #[test]
 fn modules_without_functions_are_fine() {
-    let native = NativeModule::new(&manager(Strategy::DualMapping), module(0), flags(), 1000, WithoutCode::Stop).unwrap();
+    let native =
+        NativeModule::new(&manager(Strategy::DualMapping), module(0), flags(), 1000, WithoutCode::Stop)
+            .unwrap();
     native.publish(&Default::default()).unwrap();
     assert_eq!(native.code_bytes(), 0);
 }
@@ -195,7 +198,9 @@ fn stubs_come_and_go() {
 fn many_functions_in_small_batches_take_linear_time() {
     // 34,000 functions one by one; anything quadratic takes minutes here.
     let functions = 34_000;
-    let native = NativeModule::new(&manager(Strategy::DualMapping), module(functions), flags(), 0, WithoutCode::Stop).unwrap();
+    let native =
+        NativeModule::new(&manager(Strategy::DualMapping), module(functions), flags(), 0, WithoutCode::Stop)
+            .unwrap();
     for i in 0..functions {
         native.publish(&batch(Tier::Baseline, &[(i, constant(i))])).unwrap();
     }

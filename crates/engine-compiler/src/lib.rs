@@ -212,7 +212,8 @@ impl Compiler {
             Start::Eager => WithoutCode::Stop,
             Start::Lazy(_) => WithoutCode::Call(Arc::clone(&self.lazy_stub)),
         };
-        let native = NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
+        let native =
+            NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
         let tiers: [Arc<dyn Tier>; 2] = [Arc::new(Baseline), Arc::new(Baseline)];
         Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start)))

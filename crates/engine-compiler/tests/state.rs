@@ -79,7 +79,8 @@ fn events_come_once_and_in_order_also_to_latecomers() {
     let decoded = module(500, &[]);
     for tasks in [0, 4] {
         let compiler = compiler(tasks);
-        let state = compiler.begin(&decoded, AccessMode::Guarded, CompileMode::Tiering, Start::Eager).unwrap();
+        let state =
+            compiler.begin(&decoded, AccessMode::Guarded, CompileMode::Tiering, Start::Eager).unwrap();
         let (early, callback) = log();
         state.on_event(callback);
         assert!(early.lock().unwrap().is_empty());
@@ -151,7 +152,8 @@ fn abort_stops_and_waits_and_tells_nothing() {
     let decoded = module(3000, &[]);
     let compiler = compiler(4);
     for wait in 0..20 {
-        let state = compiler.begin(&decoded, AccessMode::Guarded, CompileMode::Tiering, Start::Eager).unwrap();
+        let state =
+            compiler.begin(&decoded, AccessMode::Guarded, CompileMode::Tiering, Start::Eager).unwrap();
         let (events, callback) = log();
         state.on_event(callback);
         state.queue_all();

@@ -49,8 +49,8 @@ mod typed;
 mod val;
 
 pub use config::{CompilationMode, Config};
-pub use engine_compiler::{LazyStats, LazyValidation};
 pub use engine::Engine;
+pub use engine_compiler::{LazyStats, LazyValidation};
 pub use error::{Context, Error, Result};
 pub use extern_::{Export, Extern};
 pub use externref::ExternRef;

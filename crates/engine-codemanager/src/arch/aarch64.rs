@@ -88,7 +88,8 @@ mod tests {
         assert_eq!(direct(0x1000, 0x1000 + (128 << 20)), None);
         assert_eq!(far(1)[..8], [0x50, 0, 0, 0x58, 0, 2, 0x1f, 0xd6]);
         let bytes = lazy(0x1010, 0x0001_0002, 0x1000);
-        let words: Vec<u32> = bytes.chunks_exact(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect();
+        let words: Vec<u32> =
+            bytes.chunks_exact(4).map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect();
         assert_eq!(words[..3], [0x5280_0051, 0x72a0_0031, 0x17ff_fffa]);
         // adrp x16, +1 page; ldr x16, [x16, #8]
         let bytes = indirect(0x1ff0, 0x2008);

@@ -80,7 +80,8 @@ pub fn manager(strategy: Strategy) -> Arc<CodeManager> {
 
 /// A native module with the given functions published.
 pub fn native(manager: &Arc<CodeManager>, functions: &[Function]) -> Arc<NativeModule> {
-    let native = NativeModule::new(manager, module(functions.len() as u32), flags(), 0, WithoutCode::Stop).unwrap();
+    let native =
+        NativeModule::new(manager, module(functions.len() as u32), flags(), 0, WithoutCode::Stop).unwrap();
     let functions: Vec<_> = functions.iter().cloned().enumerate().map(|(i, f)| (i as u32, f)).collect();
     native.publish(&batch(Tier::Baseline, &functions)).unwrap();
     native

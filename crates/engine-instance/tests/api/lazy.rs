@@ -86,13 +86,16 @@ fn every_way_to_a_function_compiles_it() {
             i32.const 1 ref.func $reference table.set 0
             i32.const 1 call_indirect (type $t)))"#;
     let (mut store, instance, module) = lazy(text);
-    for (name, value, compiled) in [("exported", 4, 1), ("direct", 1, 3), ("indirect", 2, 5), ("reference", 3, 7)] {
+    for (name, value, compiled) in
+        [("exported", 4, 1), ("direct", 1, 3), ("indirect", 2, 5), ("reference", 3, 7)]
+    {
         assert_eq!(call::<_, i32>(&mut store, instance, name, ()).unwrap(), value, "{name}");
         assert_eq!(module.lazy_stats().functions, compiled, "{name}");
     }
     // Imported into another instance.
     let exported = instance.get_export(&mut store, "exported").unwrap();
-    let importer = r#"(module (import "" "" (func $f (result i32))) (func (export "call") (result i32) call $f))"#;
+    let importer =
+        r#"(module (import "" "" (func $f (result i32))) (func (export "call") (result i32) call $f))"#;
     let other = import(&mut store, importer, &[exported]);
     assert_eq!(call::<_, i32>(&mut store, other, "call", ()).unwrap(), 4);
 }
@@ -101,7 +104,9 @@ fn every_way_to_a_function_compiles_it() {
 fn many_threads_compile_a_function_once() {
     const THREADS: usize = 8;
     let functions: String = (0..200)
-        .map(|i| format!(r#"(func (export "f{i}") (param i32) (result i32) local.get 0 i32.const {i} i32.add)"#))
+        .map(|i| {
+            format!(r#"(func (export "f{i}") (param i32) (result i32) local.get 0 i32.const {i} i32.add)"#)
+        })
         .collect();
     let engine = engine(LazyValidation::AtLoad);
     let module = compile(&engine, &format!("(module {functions})"));
