@@ -9,7 +9,7 @@ use super::observe::{Latest, Observed, Ours, Script, Stack};
 use super::{Fuzzer, Verdict, modules};
 use crate::rng::Rng;
 use anyhow::{Result, anyhow};
-use engine_instance::{Config, Engine, Module};
+use engine_instance::{CompilationMode, Config, Engine, Module};
 
 /// Valid modules, in several configurations by turns.
 pub struct Differential {
@@ -21,12 +21,15 @@ impl Differential {
     pub fn new() -> Result<Differential> {
         let mut checked = Config::new();
         checked.memory_guard(false);
+        let mut lazy = Config::new();
+        lazy.compilation_mode(CompilationMode::Lazy);
         let mut floor = Config::new();
         floor.target(engine_machine::TargetFeatures::floor(
             engine_machine::Arch::host().ok_or_else(|| anyhow!("this CPU is not supported"))?,
         ));
         let mut engines = Vec::new();
-        for (name, config) in [("guarded", Config::new()), ("checked", checked), ("floor", floor)] {
+        let configs = [("guarded", Config::new()), ("checked", checked), ("floor", floor), ("lazy", lazy)];
+        for (name, config) in configs {
             engines.push((name, Engine::new(&config).map_err(|error| anyhow!("{error:#}"))?));
         }
         Ok(Differential { engines })

@@ -2,6 +2,7 @@
 
 mod calls;
 mod codegen;
+mod concurrency;
 mod globals;
 mod host;
 mod instances;

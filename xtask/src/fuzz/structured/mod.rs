@@ -17,7 +17,7 @@ use super::{Fuzzer, Verdict};
 use crate::rng::Rng;
 use anyhow::{Result, anyhow};
 use choices::Choices;
-use engine_instance::{Config, Engine, FuncType, Module, ValType};
+use engine_instance::{CompilationMode, Config, Engine, FuncType, Module, ValType};
 use engine_machine::{Arch, TargetFeatures};
 
 /// Programs made for the baseline compiler, in all configurations.
@@ -44,6 +44,9 @@ impl Structured {
         });
         add("bare", &|config| {
             config.interruptible(false).spectre(false).memory_guard(false);
+        });
+        add("lazy", &|config| {
+            config.compilation_mode(CompilationMode::Lazy);
         });
         add("canonical", &|config| {
             config.canonicalize_nans(true).interruptible(false);
