@@ -43,7 +43,8 @@ impl<'a, M: Masm> Generator<'a, M> {
         let far = far || body.len() > FAR_BODY;
         self.masm.set_far_branches(far);
         self.begin(body.len());
-        if validators.quick.walk(decoded, func, body, &mut Reachable(self)).is_err() {
+        let mut visitor = Reachable { generator: self };
+        if validators.quick.walk(decoded, func, body, &mut visitor).is_err() {
             // Invalid, refused, or beyond the quick validator: the other one knows which.
             self.masm.emitter().abandon_function();
             self.begin(body.len());

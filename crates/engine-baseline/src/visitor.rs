@@ -99,15 +99,15 @@ impl<'a, M: Masm> VisitSimdOperator<'a> for Both<'_, '_, '_, M> {
 }
 
 /// The generator as the quick validator's visitor: it is shown valid operators, and takes those that can be reached.
-pub(crate) struct Reachable<'g, 'a, M>(pub &'g mut Generator<'a, M>);
+pub(crate) struct Reachable<'g, 'a, M> {
+    pub generator: &'g mut Generator<'a, M>,
+}
 
 macro_rules! visit_reachable {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {$(
         #[inline(always)]
         fn $visit(&mut self $($(, $arg: $argty)*)?) {
-            struct This<'t, G> { generator: &'t mut G }
-            let this = This { generator: &mut *self.0 };
-            generate!($proposal this $op $visit ($($($arg),*)?));
+            generate!($proposal self $op $visit ($($($arg),*)?));
         }
     )*};
 }
@@ -119,14 +119,14 @@ impl<'a, M: Masm> VisitOperator<'a> for Reachable<'_, 'a, M> {
 
 impl<'a, M: Masm> BodyVisitor<'a> for Reachable<'_, 'a, M> {
     fn locals(&mut self, count: u32, ty: wasmparser::ValType) {
-        self.0.declare_locals(count, ty);
+        self.generator.declare_locals(count, ty);
     }
     fn start(&mut self, operators: &'a [u8]) {
-        self.0.start(operators);
+        self.generator.start(operators);
     }
     #[inline(always)]
     fn operator(&mut self, position: usize) -> bool {
-        self.0.begin_operator(position)
+        self.generator.begin_operator(position)
     }
 }
 

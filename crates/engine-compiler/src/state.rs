@@ -326,14 +326,11 @@ impl CompilationState {
         let mut spare = CodeBatch::default();
         let mut worked = false;
         while *pieces > 0 && self.next_level() == Some(level) {
-            let units = self.take(level);
-            if units.is_empty() {
-                break;
-            }
+            let Some(mut piece) = self.take(level) else { break };
             *pieces -= 1;
             worked = true;
-            let mut failure = None;
-            for &func in &units {
+            for i in 0..piece.units.len() {
+                let func = piece.units[i];
                 let result = compiler.compile(&self.decoded, func).and_then(|()| {
                     if compiler.batch().code.len() < BATCH_BYTES {
                         return Ok(());
@@ -344,7 +341,7 @@ impl CompilationState {
                     Ok(published?)
                 });
                 if let Err(error) = result {
-                    failure = Some((self.offset_of(func, &error), error));
+                    piece.failure = Some((self.offset_of(func, &error), error));
                     break;
                 }
                 if self.aborted.load(Ordering::Relaxed) {
@@ -352,14 +349,14 @@ impl CompilationState {
                 }
             }
             let batch = compiler.take_batch(core::mem::take(&mut spare));
-            if failure.is_none()
+            if piece.failure.is_none()
                 && let Err(error) = self.native.publish(&batch)
             {
                 // Not the module's fault: an invalid function anywhere is a better error.
-                failure = Some((u64::MAX, error.into()));
+                piece.failure = Some((u64::MAX, error.into()));
             }
             spare = batch;
-            self.done(level, units.len(), failure);
+            piece.whole = true;
         }
         worked
     }
@@ -374,11 +371,11 @@ impl CompilationState {
     }
 
     /// Takes a piece of the queue.
-    fn take(&self, level: Level) -> Vec<DefinedFuncIndex> {
+    fn take(&self, level: Level) -> Option<Piece<'_>> {
         let bodies = &self.decoded.module.bodies;
         let mut inner = self.lock();
         if inner.stopped() {
-            return Vec::new();
+            return None;
         }
         let queue = inner.queue(level);
         let mut bytes = 0;
@@ -392,10 +389,11 @@ impl CompilationState {
             })
             .count();
         let units: Vec<_> = queue.units.drain(..count).collect();
-        if !units.is_empty() {
-            inner.running += 1;
+        if units.is_empty() {
+            return None;
         }
-        units
+        inner.running += 1;
+        Some(Piece { state: self, level, units, failure: None, whole: false })
     }
 
     /// Notes that a piece is done.
@@ -477,6 +475,31 @@ impl CompilationState {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Units that a thread has taken. However it comes to an end, whoever waits for them hears of it: a compiler that panics must not leave
+/// them waiting.
+struct Piece<'s> {
+    state: &'s CompilationState,
+    level: Level,
+    units: Vec<DefinedFuncIndex>,
+    failure: Option<(u64, CompileError)>,
+    /// Whether the units are done with, compiled or not.
+    whole: bool,
+}
+
+impl Drop for Piece<'_> {
+    fn drop(&mut self) {
+        if !self.whole {
+            let module = &self.state.decoded.module;
+            let func = self.units[0];
+            let offset = module.bodies[func.index()].start as u64;
+            let reason = "the compiler has failed on this function or one soon after it";
+            let error = CompileError::Unsupported { func: module.func_index(func), reason, offset };
+            self.failure = Some((offset, error));
+        }
+        self.state.done(self.level, self.units.len(), self.failure.take());
     }
 }
 

@@ -36,6 +36,11 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes a module out of the turns.
+    fn withdraw(&self, state: &Arc<CompilationState>) {
+        self.lock().modules.retain(|other| !Arc::ptr_eq(other, state));
+    }
+
     /// What a worker does.
     fn run(&self) {
         let mut inner = self.lock();
@@ -54,12 +59,9 @@ impl Shared {
             inner.modules.push_back(Arc::clone(&state));
             drop(inner);
             state.work(TURN);
-            let more = state.has_work();
-            inner = self.lock();
-            if !more {
-                inner.modules.retain(|other| !Arc::ptr_eq(other, &state));
+            if !state.has_work() {
+                self.withdraw(&state);
             }
-            drop(inner);
             // The last reference may be ours; what it frees is not freed under the lock.
             drop(state);
             inner = self.lock();
@@ -101,7 +103,7 @@ impl Workers {
 
     /// Takes a module out of the turns.
     pub fn withdraw(&self, state: &Arc<CompilationState>) {
-        self.shared.lock().modules.retain(|other| !Arc::ptr_eq(other, state));
+        self.shared.withdraw(state);
     }
 }
 

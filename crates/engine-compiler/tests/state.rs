@@ -1,8 +1,10 @@
 //! Compilation of modules by several threads: events, failures, and code that does not depend on who made it.
 
+use engine_baseline::ModuleEnv;
+use engine_codemanager::{NativeModule, WithoutCode};
 use engine_compiler::*;
 use engine_decoder::{DecodedModule, DefinedFuncIndex, Features};
-use engine_machine::{AccessMode, TargetFeatures};
+use engine_machine::{AccessMode, CodeBatch, TargetFeatures};
 use std::sync::{Arc, Mutex};
 
 fn compiler(compile_tasks: usize) -> Arc<Compiler> {
@@ -165,4 +167,44 @@ fn abort_stops_and_waits_and_tells_nothing() {
         assert_eq!((state.outstanding(Level::Baseline), state.outstanding(Level::Top)), (0, 0));
         assert_eq!(events.lock().unwrap().len(), told);
     }
+}
+
+#[test]
+fn a_compiler_that_panics_leaves_nobody_waiting() {
+    struct PanicsOnUse;
+    impl<'a> FunctionCompiler<'a> for PanicsOnUse {
+        fn compile(&mut self, _: &'a DecodedModule, _: DefinedFuncIndex) -> Result<(), CompileError> {
+            panic!("expected by the test")
+        }
+        fn batch(&mut self) -> &CodeBatch {
+            unreachable!("nothing was compiled")
+        }
+        fn take_batch(&mut self, _: CodeBatch) -> CodeBatch {
+            unreachable!("nothing was compiled")
+        }
+    }
+    struct PanicsLater;
+    impl Tier for PanicsLater {
+        fn name(&self) -> &'static str {
+            "panics"
+        }
+        fn functions<'a>(&self, _: &'a ModuleEnv) -> Box<dyn FunctionCompiler<'a> + 'a> {
+            Box::new(PanicsOnUse)
+        }
+    }
+    let decoded = module(10, &[]);
+    let compiler = compiler(0);
+    let flags = compiler.config().flags(AccessMode::Guarded);
+    let module = || Arc::clone(&decoded.module);
+    let native = NativeModule::new(compiler.manager(), module(), flags, 0, WithoutCode::Stop).unwrap();
+    let env = ModuleEnv::new(module(), flags);
+    let tiers: [Arc<dyn Tier>; 2] = [Arc::new(PanicsLater), Arc::new(Baseline)];
+    let state =
+        CompilationState::new(decoded.clone(), env, native, tiers, CompileMode::Regular, Start::Eager);
+    state.queue_all();
+    std::thread::scope(|scope| {
+        assert!(scope.spawn(|| state.work(usize::MAX)).join().is_err());
+    });
+    let error = state.finish_baseline().unwrap_err();
+    assert!(error.to_string().contains("the compiler has failed"), "{error}");
 }

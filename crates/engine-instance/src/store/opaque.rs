@@ -126,6 +126,7 @@ impl Hasher for SignatureHasher {
     }
 }
 
+/// Lends the limiter of a store to a closure. Safety: as for [`StoreOpaque::ask_limiter`].
 type WithLimiter = unsafe fn(NonNull<StoreOpaque>, &mut dyn FnMut(&mut dyn ResourceLimiter));
 
 /// A store without the host's data. (Public only because traits for host functions mention it.)

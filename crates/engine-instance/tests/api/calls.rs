@@ -29,14 +29,7 @@ fn every_number_of_parameters_and_results_up_to_16() {
             gets.join(" ")
         );
         let (mut store, instance) = instance(&text);
-        let params: Vec<Val> = (0..count)
-            .map(|i| match i % 4 {
-                0 => Val::I32(-(i as i32)),
-                1 => Val::I64(i as i64 - (1 << 40)),
-                2 => Val::from(i as f32 + 0.5),
-                _ => Val::from(i as f64 - 0.25),
-            })
-            .collect();
+        let params = mixed_values(count);
         let mut results = vec![Val::I32(0); count];
         let func = instance.get_func(&mut store, "reverse").unwrap();
         func.call(&mut store, &params, &mut results).unwrap();

@@ -53,14 +53,7 @@ fn arguments_and_results_pass_the_first_call() {
         gets.join(" ")
     );
     let (mut store, instance, module) = lazy(&text);
-    let values: Vec<Val> = (0..count)
-        .map(|i| match i % 4 {
-            0 => Val::I32(-(i as i32)),
-            1 => Val::I64(i as i64 - (1 << 40)),
-            2 => Val::from(i as f32 + 0.5),
-            _ => Val::from(i as f64 - 0.25),
-        })
-        .collect();
+    let values = mixed_values(count);
     let mut results = vec![Val::I32(0); count];
     let outer = instance.get_func(&mut store, "outer").unwrap();
     outer.call(&mut store, &values, &mut results).unwrap();

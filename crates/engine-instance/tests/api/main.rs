@@ -53,6 +53,17 @@ fn call<P: WasmParams, R: WasmResults>(
     instance.get_typed_func::<P, R>(&mut *store, name)?.call(store, params)
 }
 
+/// Values of the four number types in turn: `i32`, `i64`, `f32`, `f64`.
+fn mixed_values(count: usize) -> Vec<Val> {
+    let value = |i| match i % 4 {
+        0 => Val::I32(-(i as i32)),
+        1 => Val::I64(i as i64 - (1 << 40)),
+        2 => Val::from(i as f32 + 0.5),
+        _ => Val::from(i as f64 - 0.25),
+    };
+    (0..count).map(value).collect()
+}
+
 fn trap_code(error: &Error) -> Option<TrapCode> {
     error.downcast_ref::<Trap>().map(Trap::code)
 }
