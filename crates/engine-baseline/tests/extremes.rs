@@ -48,7 +48,7 @@ fn function(locals: &[(u32, ValType)], body: impl IntoIterator<Item = I<'static>
 
 /// Compiles on both CPUs and both memory modes; the code must be the same each time and at most `most` bytes.
 fn compile(wasm: &[u8], most: usize) {
-    let decoded = DecodedModule::decode(wasm, Features::default()).unwrap_or_else(|error| panic!("{error}"));
+    let decoded = DecodedModule::decode(wasm.to_vec(), Features::default()).unwrap_or_else(|error| panic!("{error}"));
     for arch in [Arch::X64, Arch::Aarch64] {
         for mode in [AccessMode::Guarded, AccessMode::Checked] {
             let batch: CodeBatch =

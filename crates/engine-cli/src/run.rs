@@ -87,7 +87,7 @@ fn run_here(args: &RunArgs) -> Result<()> {
     }
     let engine = Engine::new(&config)?;
     let bytes = input::load(&file)?;
-    let module = Module::new(&engine, bytes).with_context(|| name.clone())?;
+    let module = Module::from_bytes(&engine, bytes).with_context(|| name.clone())?;
 
     let host = Host { wasi: wasi(args, &file, guest_args)?, limits: limits(args) };
     let mut store = Store::new(&engine, host);

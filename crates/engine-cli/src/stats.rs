@@ -1,6 +1,7 @@
 //! What compiling a module takes: time against validation alone, memory, and a digest of the code.
 
 use crate::options::{EngineOptions, Tier};
+use bytes::Bytes;
 use engine_baseline::CompileError;
 use engine_decoder::{DecodedModule, Features};
 use engine_instance::{CompilationMode, Engine, Error, Module, Result};
@@ -8,7 +9,7 @@ use engine_machine::{AccessMode, CodeBatch, CodeFlags, TargetFeatures};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use wasmparser::{FuncValidatorAllocations, Parser, ValidPayload, Validator};
 
@@ -63,9 +64,9 @@ pub fn measure(bytes: &[u8], options: &EngineOptions, repeat: u32) -> Result<Sta
     let mut config = options.config();
     config.compile_tasks(options.compile_tasks.unwrap_or(1)).compilation_mode(CompilationMode::Eager);
     let engine = Engine::new(&config)?;
-    let bytes: Arc<[u8]> = Arc::from(bytes);
+    let bytes = Bytes::copy_from_slice(bytes);
     let compile =
-        || Module::from_decoded(&engine, DecodedModule::decode(Arc::clone(&bytes), Features::default())?);
+        || Module::from_decoded(&engine, DecodedModule::decode(bytes.clone(), Features::default())?);
 
     let (module, peak_bytes) = with_peak_memory(compile)?;
     let decoded = module.decoded().clone();

@@ -25,6 +25,7 @@ mod jump_table;
 mod lookup;
 mod manager;
 mod memory;
+mod module_cell;
 mod native_module;
 mod os;
 mod perf_map;

@@ -121,7 +121,7 @@ fn find_function<'g>(inside: usize, pc: usize) -> Option<Found<'g>> {
     let start = chunk.start + block.start as usize + function.start as usize;
     let site = sites.binary_search_by_key(&((pc - start) as u32), |site| site.offset).ok().map(|i| sites[i]);
     Some(Found {
-        module: &chunk.module,
+        module: chunk.module.get(),
         func: function.func(),
         tier: function.tier(),
         start,

@@ -13,6 +13,7 @@ use crate::arch::{FAR_SIZE, LAZY_SIZE};
 use crate::execmem::{ExecMemory, Strategy, WriteError};
 use crate::jump_table::{self, JumpTable};
 use crate::manager::{CodeManager, Pages, StubCode, code_error};
+use crate::module_cell::ModuleCell;
 use crate::region::Region;
 use crate::{CodeError, arch, fork, grace, icache, os};
 use core::ops::Range;
@@ -25,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Pages of code of one module. Readers reach it from [`lookup`](crate::lookup) without locks.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    pub(crate) module: Arc<Module>,
+    pub(crate) module: Arc<ModuleCell>,
     pub(crate) region: Arc<Region>,
     pub(crate) start: usize,
     /// What was published here, in ascending order of addresses.
@@ -67,7 +68,7 @@ impl FunctionEntry {
 #[derive(Debug)]
 pub struct NativeModule {
     manager: Arc<CodeManager>,
-    module: Arc<Module>,
+    module: Arc<ModuleCell>,
     flags: CodeFlags,
     /// The first table: its slots are the functions' addresses for everything but the module's own direct calls.
     first_slot: usize,
@@ -128,6 +129,7 @@ impl NativeModule {
             replaced: Vec::new(),
             without_code,
         };
+        let module = Arc::new(ModuleCell::new(module));
         let (mut first_slot, mut slot_stride) = (0, 0);
         if functions > 0 {
             state.add_chunk(manager, &module, 0, code_size_hint)?;
@@ -192,7 +194,7 @@ impl NativeModule {
                 let start = (function.code.start - first.code.start) as usize;
                 for relocation in batch.relocations_of(function) {
                     let RelocTarget::Function(callee) = relocation.target;
-                    let slot = table.slot((callee.0 - self.module.num_imported_functions) as usize);
+                    let slot = table.slot((callee.0 - self.module().num_imported_functions) as usize);
                     let offset = start + relocation.offset as usize;
                     reached &= arch::host::relocate(target, offset, address + offset, slot);
                 }
@@ -227,7 +229,7 @@ impl NativeModule {
         // 3. The slots, once every CPU can fetch what they lead to. A function that has better code keeps it.
         let mut targets = Vec::with_capacity(functions.len());
         for function in functions {
-            let index = (function.func.0 - self.module.num_imported_functions) as usize;
+            let index = (function.func.0 - self.module().num_imported_functions) as usize;
             let target = address + (function.code.start - first.code.start) as usize;
             let current = state.current[index];
             let unneeded = if current != 0 && current & 1 > function.tier as usize {
@@ -254,7 +256,7 @@ impl NativeModule {
 
     fn perf_name(&self, func: FuncIndex, tier: Tier) -> String {
         // Not the export's name, which takes a search for each function.
-        match self.module.names.functions.get(func) {
+        match self.module().names.functions.get(func) {
             Some(name) => format!("wasm[{func}]::{name} [{tier}]"),
             None => format!("wasm[{func}] [{tier}]"),
         }
@@ -265,7 +267,7 @@ impl NativeModule {
         let bad = |what| Err(CodeError::BadBatch(what));
         let mut end = 0;
         for function in &batch.functions {
-            if self.module.defined(function.func).is_none_or(|i| i.0 >= self.module.num_defined_functions()) {
+            if self.module().defined(function.func).is_none_or(|i| i.0 >= self.module().num_defined_functions()) {
                 return bad("code for a function that the module does not define");
             }
             if function.code.start < end || function.code.end <= function.code.start {
@@ -281,7 +283,7 @@ impl NativeModule {
             let Some(relocations) = relocations else { return bad("relocations out of range") };
             for relocation in relocations {
                 let RelocTarget::Function(callee) = relocation.target;
-                if self.module.defined(callee).is_none_or(|i| i.0 >= self.module.num_defined_functions()) {
+                if self.module().defined(callee).is_none_or(|i| i.0 >= self.module().num_defined_functions()) {
                     return bad("a call to a function that the module does not define");
                 }
                 if relocation.offset as usize + 4 > function.code.len() {
@@ -323,7 +325,7 @@ impl NativeModule {
     /// not define it.
     #[inline]
     pub fn slot(&self, func: DefinedFuncIndex) -> *const u8 {
-        assert!(func.0 < self.module.num_defined_functions());
+        assert!(func.0 < self.module().num_defined_functions());
         ptr::with_exposed_provenance(self.first_slot + func.index() * self.slot_stride)
     }
 
@@ -358,9 +360,15 @@ impl NativeModule {
     pub fn replaced_functions(&self) -> usize {
         self.read(|state| state.replaced.len())
     }
-    /// The module.
+    /// The module, as far as it is known.
     pub fn module(&self) -> &Arc<Module> {
-        &self.module
+        self.module.get()
+    }
+    /// Says what the whole module is, of which [`NativeModule::new`] was given the part before the first body. Names and places of bodies are
+    /// known from now on.
+    pub fn complete(&self, whole: Arc<Module>) {
+        debug_assert_eq!(whole.num_defined_functions(), self.module().num_defined_functions());
+        self.module.complete(whole);
     }
     /// The flags that its code is compiled with.
     pub fn flags(&self) -> &CodeFlags {
@@ -396,7 +404,7 @@ impl State {
     fn add_chunk(
         &mut self,
         manager: &CodeManager,
-        module: &Arc<Module>,
+        module: &Arc<ModuleCell>,
         needed: usize,
         preferred: usize,
     ) -> Result<(), CodeError> {

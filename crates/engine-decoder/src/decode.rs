@@ -8,6 +8,7 @@ use crate::missing;
 use crate::module::*;
 use crate::sections::Builder;
 use crate::validate::{Body, validate_body};
+use bytes::Bytes;
 use std::sync::Arc;
 use wasmparser::{
     Chunk, FuncToValidate, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator,
@@ -16,7 +17,7 @@ use wasmparser::{
 
 impl DecodedModule {
     /// Decodes a module and validates its structure: everything but the bodies of its functions, for which there is
-    /// [`BodyValidator`](crate::BodyValidator). Bytes that come as an `Arc<[u8]>` are not copied.
+    /// [`BodyValidator`](crate::BodyValidator). Bytes that come as a `Vec<u8>` or [`Bytes`] are not copied.
     ///
     /// # Errors
     /// The error with the lowest offset. If it lies behind the code section's start, that may be one in a body.
@@ -28,7 +29,7 @@ impl DecodedModule {
     /// assert_eq!(decoded.module.exports.len(), 1);
     /// decoded.validate_all().unwrap();
     /// ```
-    pub fn decode(bytes: impl Into<Arc<[u8]>>, features: Features) -> Result<DecodedModule, DecodeError> {
+    pub fn decode(bytes: impl Into<Bytes>, features: Features) -> Result<DecodedModule, DecodeError> {
         let bytes = bytes.into();
         let mut decoder = Decoder::new(features, Limits::MODULE_SIZE);
         decoder.advance(&bytes, true)?;
@@ -219,7 +220,7 @@ impl Decoder {
     }
 
     /// The module, once `advance` has succeeded with all of its bytes.
-    pub(crate) fn finish(self, bytes: Arc<[u8]>) -> DecodedModule {
+    pub(crate) fn finish(self, bytes: Bytes) -> DecodedModule {
         let quick = crate::quick::prepare(&self.builder.module, self.features);
         DecodedModule {
             quick,

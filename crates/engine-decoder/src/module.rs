@@ -3,6 +3,7 @@
 use crate::index::*;
 use crate::types::*;
 use core::ops::Range;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// A decoded module. Immutable; bodies and segments are byte ranges of the module's bytes, from its first byte.
@@ -282,7 +283,7 @@ pub struct DecodedModule {
     /// The structure.
     pub module: Arc<Module>,
     /// The module's bytes.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Bytes,
     /// wasmparser's view of the module, for validating bodies.
     pub(crate) resources: Option<wasmparser::ValidatorResources>,
     /// Features enabled while decoding, as wasmparser's flags.

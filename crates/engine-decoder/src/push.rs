@@ -1,5 +1,6 @@
 //! Decodes a module while its bytes arrive.
 
+use bytes::Bytes;
 use crate::decode::Decoder;
 use crate::error::DecodeError;
 use crate::features::Features;
@@ -185,7 +186,7 @@ impl Decoder {
         Some(DecodedModule {
             quick: crate::quick::prepare(module, self.features()),
             module: Arc::new(environment),
-            bytes: Arc::new([]),
+            bytes: Bytes::new(),
             resources: Some(resources),
             features: self.features().to_wasmparser(),
             enabled: self.features(),
@@ -226,7 +227,7 @@ mod tests {
 
     /// Cut once anywhere, or into pieces of one size: the result is that of the whole.
     fn check(bytes: &[u8], features: Features) -> Result<String, DecodeError> {
-        let whole = describe(&DecodedModule::decode(bytes, features));
+        let whole = describe(&DecodedModule::decode(bytes.to_vec(), features));
         for at in 0..=bytes.len() {
             let (head, tail) = bytes.split_at(at);
             assert_eq!(describe(&push(features, [head, tail])), whole, "cut at {at}");
@@ -267,7 +268,7 @@ mod tests {
     fn every_truncation_agrees() {
         let bytes = wasm(SAMPLE);
         for end in 0..bytes.len() {
-            let whole = describe(&DecodedModule::decode(&bytes[..end], Features::default()));
+            let whole = describe(&DecodedModule::decode(bytes[..end].to_vec(), Features::default()));
             assert_eq!(
                 describe(&push(Features::default(), bytes[..end].chunks(1))),
                 whole,
@@ -283,7 +284,7 @@ mod tests {
             for flip in [0x01, 0x40, 0x80, 0xff] {
                 let mut bytes = bytes.clone();
                 bytes[at] ^= flip;
-                let whole = describe(&DecodedModule::decode(&*bytes, Features::default()));
+                let whole = describe(&DecodedModule::decode(bytes.to_vec(), Features::default()));
                 for size in [1, 5] {
                     let pushed = describe(&push(Features::default(), bytes.chunks(size)));
                     assert_eq!(pushed, whole, "byte {at} ^ {flip:#x} in pieces of {size}");
@@ -324,7 +325,7 @@ mod tests {
             let (head, tail) = bytes.split_at(at);
             let bytes = [head, custom, tail].concat();
             check(&bytes, Features::default()).unwrap();
-            let decoded = DecodedModule::decode(&*bytes, Features::default()).unwrap();
+            let decoded = DecodedModule::decode(bytes.to_vec(), Features::default()).unwrap();
             let section =
                 decoded.module.custom_sections.iter().find(|section| &*section.name == "hi").unwrap();
             assert_eq!(&decoded.bytes[section.bytes.clone()], b"!");
@@ -334,7 +335,7 @@ mod tests {
     #[test]
     fn bodies_are_reported_once_when_complete() {
         let bytes = wasm(SAMPLE);
-        let decoded = DecodedModule::decode(&*bytes, Features::default()).unwrap();
+        let decoded = DecodedModule::decode(bytes.to_vec(), Features::default()).unwrap();
         let mut decoder = ModuleDecoder::new(Features::default());
         decoder.expect_size(bytes.len());
         let mut seen = BTreeSet::new();
@@ -359,7 +360,7 @@ mod tests {
     fn an_error_in_a_body_comes_before_one_behind_it() {
         let mut bytes = wasm("(module (func) (func i32.add) (func i64.add))");
         let body_error =
-            DecodedModule::decode(&*bytes, Features::default()).unwrap().validate_all().unwrap_err();
+            DecodedModule::decode(bytes.to_vec(), Features::default()).unwrap().validate_all().unwrap_err();
         bytes.extend_from_slice(b"\x7f\x00");
         let error = check(&bytes, Features::default()).unwrap_err();
         assert_eq!(error, body_error);
@@ -369,7 +370,7 @@ mod tests {
     #[test]
     fn an_environment_gives_the_same_errors() {
         let bytes = wasm(r#"(module (memory 1) (func) (func (result i32) memory.size 1))"#);
-        let whole = DecodedModule::decode(&*bytes, Features::default()).unwrap().validate_all().unwrap_err();
+        let whole = DecodedModule::decode(bytes.to_vec(), Features::default()).unwrap().validate_all().unwrap_err();
         let mut decoder = ModuleDecoder::new(Features::default());
         decoder.feed(&bytes).unwrap();
         let environment = decoder.environment().unwrap().clone();

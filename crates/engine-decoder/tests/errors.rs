@@ -7,7 +7,7 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Result<DecodedModule, DecodeError> {
-    DecodedModule::decode(bytes, Features::default())
+    DecodedModule::decode(bytes.to_vec(), Features::default())
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn nothing_in_the_bytes_panics() {
             let mut wasm = good.clone();
             wasm[at] = value;
             for features in [Features::NONE, Features::default(), Features::all()] {
-                if let Ok(decoded) = DecodedModule::decode(&*wasm, features) {
+                if let Ok(decoded) = DecodedModule::decode(wasm.to_vec(), features) {
                     let _ = decoded.validate_all();
                     let _ = decoded.detected();
                 }

@@ -3,7 +3,7 @@
 use engine_decoder::{DecodeError, DecodedModule, Features};
 
 fn decode(bytes: &[u8], features: Features) -> Result<(), DecodeError> {
-    DecodedModule::decode(bytes, features)?.validate_all()
+    DecodedModule::decode(bytes.to_vec(), features)?.validate_all()
 }
 
 /// `text` is valid with `features` and `proposal`, but not with `features` alone.
@@ -98,7 +98,7 @@ fn proposals_beyond_wasm2() {
 
 #[test]
 fn components_are_named() {
-    let error = DecodedModule::decode(*b"\0asm\x0d\0\x01\0", Features::all()).unwrap_err();
+    let error = DecodedModule::decode(b"\0asm\x0d\0\x01\0".to_vec(), Features::all()).unwrap_err();
     assert_eq!(error.missing_feature, Some("component-model"));
 }
 
@@ -156,7 +156,7 @@ fn what_a_structure_uses_is_detected() {
         (Features::EXTENDED_CONST, "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))"),
     ] {
         let bytes = wat::parse_str(text).unwrap();
-        let decoded = DecodedModule::decode(&*bytes, Features::all()).unwrap();
+        let decoded = DecodedModule::decode(bytes.to_vec(), Features::all()).unwrap();
         assert_eq!(decoded.detected(), proposals, "{text}");
         DecodedModule::decode(bytes, proposals).expect(text);
     }

@@ -71,6 +71,7 @@ pub use trap::{FrameInfo, Trap, WasmBacktrace};
 pub use typed::{WasmParams, WasmResults, WasmRet, WasmTy, WasmTyList};
 pub use val::{Ref, Val};
 
+pub use bytes::Bytes;
 pub use engine_compiler::CompileError;
 pub use engine_decoder::{
     DecodeError, DecodedModule, ExternType, Features, FuncIndex, FuncType, GlobalType, HeapType, MemoryType,

@@ -3,6 +3,7 @@
 use crate::engine::from_compile_error;
 use crate::images::{self, CountedImage, DataImages};
 use crate::{Engine, Error, Result, bail};
+use bytes::Bytes;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use engine_codemanager::NativeModule;
@@ -66,9 +67,12 @@ impl Module {
     /// A [`DecodeError`](crate::DecodeError) if the bytes are not a valid module; else a
     /// [`CompileError`](crate::CompileError).
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module> {
-        let bytes: Arc<[u8]> = Arc::from(bytes.as_ref());
-        let decoded = DecodedModule::decode(bytes, engine.config().features)?;
-        Module::from_decoded(engine, decoded)
+        Module::from_bytes(engine, Bytes::copy_from_slice(bytes.as_ref()))
+    }
+
+    /// [`Module::new`] with bytes that are kept instead of copied: a `Vec<u8>`, or [`Bytes`].
+    pub fn from_bytes(engine: &Engine, bytes: impl Into<Bytes>) -> Result<Module> {
+        Module::from_decoded(engine, DecodedModule::decode(bytes, engine.config().features)?)
     }
 
     /// [`Module::new`] with the contents of a file.
@@ -76,7 +80,7 @@ impl Module {
         let path = path.as_ref();
         let bytes = std::fs::read(path)
             .map_err(|error| Error::new(error).context(format_args!("cannot read {}", path.display())))?;
-        Module::new(engine, bytes)
+        Module::from_bytes(engine, bytes)
     }
 
     /// Compiles a module that is decoded already, with the engine's features.
@@ -100,8 +104,7 @@ impl Module {
 
     /// Decodes and validates a module, and compiles nothing.
     pub fn validate(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<()> {
-        let bytes: Arc<[u8]> = Arc::from(bytes.as_ref());
-        let decoded = DecodedModule::decode(bytes, engine.config().features)?;
+        let decoded = DecodedModule::decode(Bytes::copy_from_slice(bytes.as_ref()), engine.config().features)?;
         Ok(decoded.validate_all()?)
     }
 

@@ -85,7 +85,7 @@ impl DumpOptions {
 /// # Errors
 /// If the module does not compile, or `only` is no function that it defines.
 pub fn dump(bytes: &[u8], options: &DumpOptions, only: Option<&str>) -> Result<Vec<Listing>> {
-    let decoded = DecodedModule::decode(bytes, Features::default())?;
+    let decoded = DecodedModule::decode(bytes.to_vec(), Features::default())?;
     let only = only.map(|name| find_function(&decoded, name)).transpose()?;
     let batch = compile_batch(&decoded, options.tier, &options.flags)?;
     let operators = listing::Operators::new(bytes)?;
