@@ -5,7 +5,7 @@ use crate::env::Kinds;
 use crate::generator::{Generator, Local};
 use crate::visitor::{Both, Reachable};
 use crate::{CompileError, Validators};
-use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, ValKind, ValType};
+use engine_decoder::{Body, DecodeError, DecodedModule, DefinedFuncIndex, ValKind, ValType};
 use engine_machine::abi::{CallLayout, Location, frame};
 use engine_machine::masm::Masm;
 use engine_machine::{Reg, RegSet, Tier, TrapCode};
@@ -33,13 +33,12 @@ impl<'a, M: Masm> Generator<'a, M> {
         &mut self,
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
+        at: Body<'a>,
         far: bool,
         validators: &mut Validators,
     ) -> Result<bool, CompileError> {
-        let module = &*self.env.module;
-        self.func = module.func_index(func);
-        let offset = module.bodies[func.index()].start as u64;
-        let body = decoded.body(func);
+        self.func = self.env.module.func_index(func);
+        let Body { bytes: body, offset } = at;
         let far = far || body.len() > FAR_BODY;
         self.masm.set_far_branches(far);
         self.begin(body.len());
@@ -54,7 +53,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             validators.slow = validator.into_allocations();
             if let Err(error) = result {
                 self.masm.emitter().abandon_function();
-                return Err(DecodeError::from_body(decoded, func, error).into());
+                return Err(DecodeError::from_body(decoded, func, at, error).into());
             }
         }
         self.finish();

@@ -30,7 +30,7 @@ mod visitor;
 
 pub use env::ModuleEnv;
 
-use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, FuncIndex, QuickValidator};
+use engine_decoder::{Body, DecodeError, DecodedModule, DefinedFuncIndex, FuncIndex, QuickValidator};
 use engine_machine::{Aarch64, Arch, CodeBatch, CodeFlags, X64};
 use generator::Generator;
 use wasmparser::FuncValidatorAllocations;
@@ -42,7 +42,7 @@ pub enum CompileError {
     #[error(transparent)]
     Invalid(#[from] DecodeError),
     /// The body is valid, but beyond what this compiler does.
-    #[error("function #{func} cannot be compiled: {reason} (body at offset {offset:#x})")]
+    #[error("Compiling function #{func} failed: {reason} @+{offset}")]
     Refused {
         /// The function.
         func: FuncIndex,
@@ -90,15 +90,17 @@ impl<'a> BaselineCompiler<'a> {
         BaselineCompiler { generator, validators: Validators::default() }
     }
 
-    /// Validates and compiles a function, and adds it to the batch. After an error the batch is as before.
+    /// Validates and compiles a function, and adds it to the batch. After an error the batch is as before. Of `decoded`, only what stands
+    /// before the code section is looked at.
     pub fn compile(
         &mut self,
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
+        body: Body<'a>,
     ) -> Result<(), CompileError> {
         each!(&mut self.generator, generator => {
-            if !generator.compile(decoded, func, false, &mut self.validators)? {
-                let reached = generator.compile(decoded, func, true, &mut self.validators)?;
+            if !generator.compile(decoded, func, body, false, &mut self.validators)? {
+                let reached = generator.compile(decoded, func, body, true, &mut self.validators)?;
                 debug_assert!(reached, "far branches reach, or the function is refused");
             }
         });
@@ -123,7 +125,8 @@ pub fn compile_all(decoded: &DecodedModule, flags: CodeFlags) -> Result<CodeBatc
     let env = ModuleEnv::new(decoded.module.clone(), flags);
     let mut compiler = BaselineCompiler::new(&env);
     for func in 0..decoded.module.num_defined_functions() {
-        compiler.compile(decoded, DefinedFuncIndex(func))?;
+        let func = DefinedFuncIndex(func);
+        compiler.compile(decoded, func, decoded.body_at(func))?;
     }
     Ok(compiler.take_batch(CodeBatch::default()))
 }

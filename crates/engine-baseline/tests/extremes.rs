@@ -48,7 +48,8 @@ fn function(locals: &[(u32, ValType)], body: impl IntoIterator<Item = I<'static>
 
 /// Compiles on both CPUs and both memory modes; the code must be the same each time and at most `most` bytes.
 fn compile(wasm: &[u8], most: usize) {
-    let decoded = DecodedModule::decode(wasm.to_vec(), Features::default()).unwrap_or_else(|error| panic!("{error}"));
+    let decoded =
+        DecodedModule::decode(wasm.to_vec(), Features::default()).unwrap_or_else(|error| panic!("{error}"));
     for arch in [Arch::X64, Arch::Aarch64] {
         for mode in [AccessMode::Guarded, AccessMode::Checked] {
             let batch: CodeBatch =
@@ -185,9 +186,10 @@ fn an_invalid_body_leaves_the_batch_as_it_was() {
     let decoded = DecodedModule::decode(wasm, Features::default()).expect("structure is valid");
     let env = engine_baseline::ModuleEnv::new(decoded.module.clone(), flags(Arch::X64, AccessMode::Guarded));
     let mut compiler = engine_baseline::BaselineCompiler::new(&env);
-    compiler.compile(&decoded, engine_decoder::DefinedFuncIndex(0)).expect("valid");
+    let [good, bad] = [0, 1].map(engine_decoder::DefinedFuncIndex);
+    compiler.compile(&decoded, good, decoded.body_at(good)).expect("valid");
     let before = compiler.batch().code.len();
-    let error = compiler.compile(&decoded, engine_decoder::DefinedFuncIndex(1)).expect_err("invalid");
+    let error = compiler.compile(&decoded, bad, decoded.body_at(bad)).expect_err("invalid");
     let CompileError::Invalid(error) = error else { panic!("{error}") };
     assert_eq!(error.func, Some(engine_decoder::FuncIndex(1)));
     assert_eq!(compiler.batch().functions.len(), 1);

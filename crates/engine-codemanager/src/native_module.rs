@@ -267,7 +267,11 @@ impl NativeModule {
         let bad = |what| Err(CodeError::BadBatch(what));
         let mut end = 0;
         for function in &batch.functions {
-            if self.module().defined(function.func).is_none_or(|i| i.0 >= self.module().num_defined_functions()) {
+            if self
+                .module()
+                .defined(function.func)
+                .is_none_or(|i| i.0 >= self.module().num_defined_functions())
+            {
                 return bad("code for a function that the module does not define");
             }
             if function.code.start < end || function.code.end <= function.code.start {
@@ -283,7 +287,8 @@ impl NativeModule {
             let Some(relocations) = relocations else { return bad("relocations out of range") };
             for relocation in relocations {
                 let RelocTarget::Function(callee) = relocation.target;
-                if self.module().defined(callee).is_none_or(|i| i.0 >= self.module().num_defined_functions()) {
+                if self.module().defined(callee).is_none_or(|i| i.0 >= self.module().num_defined_functions())
+                {
                     return bad("a call to a function that the module does not define");
                 }
                 if relocation.offset as usize + 4 > function.code.len() {

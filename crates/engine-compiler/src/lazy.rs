@@ -8,7 +8,7 @@ use crate::CompileError;
 use crate::state::{CompilationState, Level};
 use crate::tier::{FunctionCompiler, Tier};
 use engine_baseline::ModuleEnv;
-use engine_decoder::{BodyValidator, DecodedModule, DefinedFuncIndex};
+use engine_decoder::{Body, BodyValidator, DecodedModule, DefinedFuncIndex};
 use engine_machine::CodeBatch;
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -93,7 +93,8 @@ impl CompilationState {
         let _running = Running { calls, func: func.0 };
         let start = Instant::now();
         let mut compiler = self.tier(Level::Baseline).functions(self.env());
-        compiler.compile(self.decoded(), func)?;
+        let decoded = self.decoded();
+        compiler.compile(decoded, func, decoded.body_at(func))?;
         self.native().publish(compiler.batch())?;
         let mut inner = calls.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.stats.functions += 1;
@@ -127,8 +128,13 @@ struct Validator {
 }
 
 impl<'a> FunctionCompiler<'a> for Validator {
-    fn compile(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex) -> Result<(), CompileError> {
-        self.validator.validate(decoded, func).map_err(CompileError::Decode)
+    fn compile(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        body: Body<'a>,
+    ) -> Result<(), CompileError> {
+        self.validator.validate_body(decoded, func, body).map_err(CompileError::Decode)
     }
     fn batch(&mut self) -> &CodeBatch {
         &self.empty

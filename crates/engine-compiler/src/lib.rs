@@ -6,29 +6,40 @@
 //! ```text
 //!  tier.rs      who compiles functions
 //!  state.rs     one module's compilation: units, queues, events, failure
+//!  queue.rs     units and the bytes of their bodies
 //!  lazy.rs      functions compiled at their first call
+//!  streaming.rs modules compiled while their bytes arrive
+//!  job.rs       modules compiled in the background
 //!  workers.rs   threads, shared by all modules
 //!  wrappers.rs  code between host and Wasm
+//!  error.rs     why a module was not compiled
 //! ```
 #![forbid(unsafe_code)]
 
+mod error;
+mod job;
 mod lazy;
+mod queue;
 mod state;
+mod streaming;
 mod tier;
 mod workers;
 mod wrappers;
 
+pub use error::{CompileError, FuncName};
+pub use job::{CompileJob, Compiled};
 pub use lazy::{LazyStats, LazyValidation, Start};
-pub use state::{
-    CompilationEvent, CompilationState, CompilationUnit, CompilationUnitBuilder, CompileMode, Level,
-};
+pub use queue::CompilationUnit;
+pub use state::{CompilationEvent, CompilationState, CompilationUnitBuilder, CompileMode, Level};
+pub use streaming::StreamingCompiler;
 pub use tier::{Baseline, FunctionCompiler, Tier};
 
 use engine_baseline::ModuleEnv;
-use engine_codemanager::{CodeConfig, CodeError, CodeManager, NativeModule, StubCode, WithoutCode};
-use engine_decoder::{DecodeError, DecodedModule, FuncIndex, FuncType};
+use engine_codemanager::{CodeConfig, CodeManager, NativeModule, StubCode, WithoutCode};
+use engine_decoder::{DecodedModule, FuncType};
 use engine_machine::{AccessMode, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
 use std::sync::Arc;
+pub use workers::Executor;
 use workers::Workers;
 use wrappers::{Direction, WrapperCache};
 
@@ -65,39 +76,6 @@ impl CompilerConfig {
     }
 }
 
-/// Why a module was not compiled.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CompileError {
-    /// A body is malformed or invalid, or needs a feature that is off.
-    #[error(transparent)]
-    Decode(DecodeError),
-    /// A function is valid, but beyond what the compiler does.
-    #[error("function #{func} cannot be compiled: {reason} (body at offset {offset:#x})")]
-    Unsupported {
-        /// The function.
-        func: FuncIndex,
-        /// Why.
-        reason: &'static str,
-        /// Offset of its body in the module.
-        offset: u64,
-    },
-    /// The code could not be placed in memory.
-    #[error(transparent)]
-    Code(#[from] CodeError),
-}
-
-impl From<engine_baseline::CompileError> for CompileError {
-    fn from(error: engine_baseline::CompileError) -> CompileError {
-        match error {
-            engine_baseline::CompileError::Refused { func, reason, offset } => {
-                CompileError::Unsupported { func, reason, offset }
-            }
-            engine_baseline::CompileError::Invalid(error) => CompileError::Decode(error),
-        }
-    }
-}
-
 /// Compiles modules. `Send + Sync`; one per engine.
 pub struct Compiler {
     config: CompilerConfig,
@@ -124,14 +102,19 @@ impl Compiler {
     /// # Errors
     /// When the host does not allow generated code.
     pub fn new(config: CompilerConfig) -> Result<Arc<Compiler>, CompileError> {
-        Compiler::with_code_config(config, CodeConfig::default())
+        Compiler::with_code_config(config, CodeConfig::default(), None)
     }
 
-    /// A compiler that holds its code as `code` says.
+    /// A compiler that holds its code as `code` says, and compiles in the background on `executor` if there is one, else on threads of its
+    /// own.
     ///
     /// # Errors
     /// When the host does not allow generated code.
-    pub fn with_code_config(config: CompilerConfig, code: CodeConfig) -> Result<Arc<Compiler>, CompileError> {
+    pub fn with_code_config(
+        config: CompilerConfig,
+        code: CodeConfig,
+        executor: Option<Arc<dyn Executor>>,
+    ) -> Result<Arc<Compiler>, CompileError> {
         let manager = CodeManager::new(code)?;
         let flags = config.flags(AccessMode::Guarded);
         let mut runtime_stubs = Vec::with_capacity(RuntimeEntry::ALL.len());
@@ -142,7 +125,7 @@ impl Compiler {
         let lazy_stub = Arc::new(manager.publish_stub(&stubs::lazy_stub(&flags), "lazy compilation")?);
         let runtime_entries = runtime_stubs.iter().map(|stub| stub.address() as usize).collect();
         Ok(Arc::new(Compiler {
-            workers: Workers::new(config.compile_tasks.saturating_sub(1)),
+            workers: Workers::new(config.compile_tasks.saturating_sub(1), executor),
             config,
             manager,
             wrappers: WrapperCache::default(),
@@ -181,13 +164,25 @@ impl Compiler {
         }
         state.queue_all();
         self.offer(&state);
-        let result = state.finish_baseline();
-        self.workers.withdraw(&state);
+        self.finish(&state, decoded)?;
+        Ok(state)
+    }
+
+    /// Compiles what is left of the first tier, on this thread too.
+    fn finish(&self, state: &Arc<CompilationState>, decoded: &DecodedModule) -> Result<(), CompileError> {
+        let result = state.finish_baseline().map_err(|error| error.with_name(&decoded.module));
+        if !state.has_work() {
+            self.workers.withdraw(state);
+        }
         result?;
-        if start == Start::Eager {
+        if state.start() == Start::Eager {
             state.native().release_unused();
         }
-        Ok(state)
+        Ok(())
+    }
+
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     /// Offers the units that are queued in a module to the worker threads.

@@ -3,6 +3,10 @@
 //! Units are queued in batches ([`CompilationUnitBuilder`]) and taken in pieces of some 64 KiB of bodies, in the order in which they
 //! came, so that each piece is published as one. Any number of threads may take and compile them at once.
 //!
+//! **Modules that are still arriving.** Code depends on what stands before the code section and on the body alone. So a state can be made when the first
+//! body is there; the bytes of bodies come along with their units, and are dropped when these are compiled. What needs the whole module, the second tier and functions compiled
+//! at their first call, waits until [`CompilationState::complete`] is told of it.
+//!
 //! **Which error is reported.** Units of the baseline tier are queued in the order of their bodies, and taken in that order. When a function
 //! fails, nothing behind it is begun any more, but everything before it has been taken already and is finished. So the failure
 //! with the lowest offset is found whatever the number of threads.
@@ -11,18 +15,15 @@
 //! caused the event or registered the callback.
 
 use crate::lazy::{FirstCalls, Start, Validation};
-use crate::tier::Tier;
-use crate::{BATCH_BYTES, CompileError};
+use crate::queue::{Bodies, CompilationUnit, Queue, Segment, Unit};
+use crate::tier::{FunctionCompiler, Tier};
+use crate::{BATCH_BYTES, CompileError, FuncName};
 use core::sync::atomic::{AtomicBool, Ordering};
 use engine_baseline::ModuleEnv;
 use engine_codemanager::NativeModule;
-use engine_decoder::{DecodedModule, DefinedFuncIndex};
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
 use engine_machine::CodeBatch;
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-
-/// Wasm bytes of the bodies that a thread takes at a time. Their machine code is about [`BATCH_BYTES`].
-const PIECE_BYTES: usize = 64 << 10;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How a module is compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,20 +54,13 @@ pub enum Level {
     Top,
 }
 
-/// A function to be compiled by a tier.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CompilationUnit {
-    /// The function.
-    pub func: DefinedFuncIndex,
-    /// The tier.
-    pub level: Level,
-}
-
 /// Collects units and queues them at once.
 #[derive(Debug)]
 pub struct CompilationUnitBuilder<'s> {
     state: &'s CompilationState,
     units: Vec<CompilationUnit>,
+    /// What the bodies of the first tier's units are in, with the offset of its first byte, if the module is not whole yet.
+    bytes: Option<(usize, Box<[u8]>)>,
 }
 
 impl CompilationUnitBuilder<'_> {
@@ -75,17 +69,34 @@ impl CompilationUnitBuilder<'_> {
         self.units.push(unit);
     }
 
+    /// Says which bytes of the module, from `offset` on, the bodies of this batch are in. Needed as long as the state does not have the whole
+    /// module.
+    pub fn add_bytes(&mut self, offset: usize, bytes: Box<[u8]>) {
+        self.bytes = Some((offset, bytes));
+    }
+
     /// Queues what was added. Returns whether there was anything.
+    ///
+    /// # Panics
+    /// If a unit's body is not in the bytes added, and the state does not have the whole module.
     pub fn commit(&mut self) -> bool {
+        let known = match &self.bytes {
+            Some((offset, bytes)) => *offset..offset + bytes.len(),
+            None => 0..self.state.decoded().bytes.len(),
+        };
+        let within = |unit: &CompilationUnit| known.start <= unit.body.start && unit.body.end <= known.end;
+        assert!(self.units.iter().all(within), "bodies are compiled when they are there");
+        let bytes = self.bytes.take();
         let mut inner = self.state.lock();
         if inner.stopped() {
             self.units.clear();
         }
         let any = !self.units.is_empty();
-        for unit in self.units.drain(..) {
-            let queue = inner.queue(unit.level);
-            queue.units.push_back(unit.func);
-            queue.outstanding += 1;
+        if let (true, Some((offset, bytes))) = (any, bytes) {
+            inner.baseline.segments.push_back(Arc::new(Segment { offset, bytes }));
+        }
+        for CompilationUnit { func, level, body } in self.units.drain(..) {
+            inner.queue(level).push(Unit { func, body });
         }
         any
     }
@@ -93,6 +104,7 @@ impl CompilationUnitBuilder<'_> {
     /// Forgets what was added.
     pub fn clear(&mut self) {
         self.units.clear();
+        self.bytes = None;
     }
 }
 
@@ -100,7 +112,10 @@ type Callback = Box<dyn Fn(CompilationEvent) + Send + Sync>;
 
 /// The compilation of one module for one set of flags.
 pub struct CompilationState {
-    decoded: DecodedModule,
+    /// What is known of the module from the start: at least all that stands before the code section.
+    environment: DecodedModule,
+    /// The whole module, once it is there.
+    whole: OnceLock<DecodedModule>,
     env: ModuleEnv,
     native: Arc<NativeModule>,
     tiers: [Arc<dyn Tier>; 2],
@@ -110,15 +125,6 @@ pub struct CompilationState {
     /// Signalled when the last unit of a tier is done, and when compilation stops.
     progress: Condvar,
     aborted: AtomicBool,
-}
-
-#[derive(Default)]
-struct Queue {
-    units: VecDeque<DefinedFuncIndex>,
-    /// Units queued or being compiled.
-    outstanding: usize,
-    /// Whether more may come.
-    open: bool,
 }
 
 struct Inner {
@@ -177,7 +183,8 @@ impl Inner {
 
 impl CompilationState {
     /// A compilation with nothing queued yet. `native` is where the code goes; `tiers` are the first and the second. With a lazy start, units of the
-    /// first tier are validated only.
+    /// first tier are validated only. `decoded` is the module, or the environment of one that is still arriving
+    /// ([`ModuleDecoder::environment`](engine_decoder::ModuleDecoder::environment)).
     pub fn new(
         decoded: DecodedModule,
         env: ModuleEnv,
@@ -197,8 +204,14 @@ impl CompilationState {
             events: Vec::new(),
             callbacks: Vec::new(),
         };
+        let whole = OnceLock::new();
+        // An environment has no bytes, and no module that is whole is without any.
+        if !decoded.bytes.is_empty() {
+            let _ = whole.set(decoded.clone());
+        }
         CompilationState {
-            decoded,
+            environment: decoded,
+            whole,
             env,
             native,
             tiers,
@@ -215,8 +228,19 @@ impl CompilationState {
         &self.native
     }
 
+    /// Says what the whole module is that the units so far belong to.
+    pub fn complete(&self, whole: DecodedModule) {
+        self.native.complete(Arc::clone(&whole.module));
+        let _ = self.whole.set(whole);
+    }
+
+    /// The module, as far as it is there.
     pub(crate) fn decoded(&self) -> &DecodedModule {
-        &self.decoded
+        self.whole.get().unwrap_or(&self.environment)
+    }
+    /// When its functions are compiled.
+    pub fn start(&self) -> Start {
+        self.start
     }
     pub(crate) fn env(&self) -> &ModuleEnv {
         &self.env
@@ -230,7 +254,7 @@ impl CompilationState {
 
     /// To add units with.
     pub fn builder(&self) -> CompilationUnitBuilder<'_> {
-        CompilationUnitBuilder { state: self, units: Vec::new() }
+        CompilationUnitBuilder { state: self, units: Vec::new(), bytes: None }
     }
 
     /// Queues every function for the first tier and, when tiering, for the second, and says that there are no more.
@@ -241,8 +265,9 @@ impl CompilationState {
             CompileMode::Tiering => &[Level::Baseline, Level::Top],
         };
         for &level in levels {
-            for func in 0..self.decoded.module.num_defined_functions() {
-                builder.add(CompilationUnit { func: DefinedFuncIndex(func), level });
+            for (func, body) in self.decoded().module.bodies.iter().enumerate() {
+                let func = DefinedFuncIndex(func as u32);
+                builder.add(CompilationUnit { func, level, body: body.clone() });
             }
         }
         builder.commit();
@@ -262,22 +287,13 @@ impl CompilationState {
 
     /// Whether there is a unit that a thread could take now.
     pub fn has_work(&self) -> bool {
-        let inner = self.lock();
-        !(inner.stopped() || inner.baseline.units.is_empty() && inner.top.units.is_empty())
+        self.next_level().is_some()
     }
 
-    /// Wasm bytes of the bodies that are queued for the first tier; with any for the second, those of all.
+    /// Wasm bytes of the bodies that are queued.
     pub(crate) fn queued_bytes(&self) -> usize {
-        let bodies = &self.decoded.module.bodies;
         let inner = self.lock();
-        if !inner.top.units.is_empty() {
-            return self.decoded.module.code_section.len();
-        }
-        match (inner.baseline.units.front(), inner.baseline.units.back()) {
-            // Queued in ascending order.
-            (Some(first), Some(last)) => bodies[last.index()].end.saturating_sub(bodies[first.index()].start),
-            _ => 0,
-        }
+        inner.baseline.bytes + inner.top.bytes
     }
 
     /// Units queued for a tier or being compiled by it.
@@ -303,13 +319,13 @@ impl CompilationState {
     }
 
     /// The tier whose turn it is: the first as long as it has units.
-    fn next_level(&self) -> Option<Level> {
+    pub(crate) fn next_level(&self) -> Option<Level> {
         let inner = self.lock();
         if inner.stopped() {
             None
         } else if !inner.baseline.units.is_empty() {
             Some(Level::Baseline)
-        } else if !inner.top.units.is_empty() {
+        } else if !inner.top.units.is_empty() && self.whole.get().is_some() {
             Some(Level::Top)
         } else {
             None
@@ -322,78 +338,82 @@ impl CompilationState {
             (Level::Baseline, Start::Lazy(_)) => &Validation,
             _ => self.tier(level),
         };
-        let mut compiler = tier.functions(&self.env);
+        // One that goes from piece to piece, as long as the bodies stay.
+        let mut lasting = None;
         let mut spare = CodeBatch::default();
         let mut worked = false;
         while *pieces > 0 && self.next_level() == Some(level) {
             let Some(mut piece) = self.take(level) else { break };
             *pieces -= 1;
             worked = true;
-            for i in 0..piece.units.len() {
-                let func = piece.units[i];
-                let result = compiler.compile(&self.decoded, func).and_then(|()| {
-                    if compiler.batch().code.len() < BATCH_BYTES {
-                        return Ok(());
-                    }
-                    let batch = compiler.take_batch(core::mem::take(&mut spare));
-                    let published = self.native.publish(&batch);
-                    spare = batch;
-                    Ok(published?)
+            if piece.bodies.in_module() {
+                let compiler = lasting.get_or_insert_with(|| tier.functions(&self.env));
+                piece.failure = self.compile(&mut **compiler, &mut spare, &piece.units, |unit| {
+                    let decoded = self.decoded();
+                    Body { bytes: &decoded.bytes[unit.body.clone()], offset: unit.body.start as u64 }
                 });
-                if let Err(error) = result {
-                    piece.failure = Some((self.offset_of(func, &error), error));
-                    break;
-                }
-                if self.aborted.load(Ordering::Relaxed) {
-                    break;
-                }
+            } else {
+                let Piece { units, bodies, failure, .. } = &mut piece;
+                let mut compiler = tier.functions(&self.env);
+                let body = |unit: &_| bodies.get(&self.environment, unit);
+                *failure = self.compile(&mut *compiler, &mut spare, units, body);
             }
-            let batch = compiler.take_batch(core::mem::take(&mut spare));
-            if piece.failure.is_none()
-                && let Err(error) = self.native.publish(&batch)
-            {
-                // Not the module's fault: an invalid function anywhere is a better error.
-                piece.failure = Some((u64::MAX, error.into()));
-            }
-            spare = batch;
             piece.whole = true;
         }
         worked
     }
 
-    /// Where an error stands in the module.
-    fn offset_of(&self, func: DefinedFuncIndex, error: &CompileError) -> u64 {
-        match error {
-            CompileError::Decode(error) => error.offset,
-            CompileError::Unsupported { .. } => self.decoded.module.bodies[func.index()].start as u64,
-            CompileError::Code(_) => u64::MAX,
+    /// Compiles units and publishes their code. Returns the first failure, with its offset.
+    fn compile<'a>(
+        &'a self,
+        compiler: &mut (dyn FunctionCompiler<'a> + 'a),
+        spare: &mut CodeBatch,
+        units: &[Unit],
+        body: impl Fn(&Unit) -> Body<'a>,
+    ) -> Option<(u64, CompileError)> {
+        for unit in units {
+            let result = compiler.compile(&self.environment, unit.func, body(unit));
+            if let Err(error) = result {
+                // What came before it in the batch is not needed.
+                *spare = compiler.take_batch(core::mem::take(spare));
+                spare.clear();
+                return Some((offset_of(unit, &error), error));
+            }
+            if compiler.batch().code.len() >= BATCH_BYTES
+                && let Err(error) = self.publish(compiler, spare)
+            {
+                return Some(error);
+            }
+            if self.aborted.load(Ordering::Relaxed) {
+                break;
+            }
         }
+        self.publish(compiler, spare).err()
+    }
+
+    /// Publishes what a compiler has compiled. `spare` is a batch whose allocations it goes on with.
+    fn publish<'a>(
+        &self,
+        compiler: &mut (dyn FunctionCompiler<'a> + 'a),
+        spare: &mut CodeBatch,
+    ) -> Result<(), (u64, CompileError)> {
+        *spare = compiler.take_batch(core::mem::take(spare));
+        // Not the module's fault: an invalid function anywhere is a better error.
+        self.native.publish(spare).map_err(|error| (u64::MAX, error.into()))
     }
 
     /// Takes a piece of the queue.
     fn take(&self, level: Level) -> Option<Piece<'_>> {
-        let bodies = &self.decoded.module.bodies;
         let mut inner = self.lock();
         if inner.stopped() {
             return None;
         }
-        let queue = inner.queue(level);
-        let mut bytes = 0;
-        let count = queue
-            .units
-            .iter()
-            .take_while(|func| {
-                let before = bytes;
-                bytes += bodies[func.index()].len();
-                before == 0 || bytes <= PIECE_BYTES
-            })
-            .count();
-        let units: Vec<_> = queue.units.drain(..count).collect();
+        let (units, bodies) = inner.queue(level).take();
         if units.is_empty() {
             return None;
         }
         inner.running += 1;
-        Some(Piece { state: self, level, units, failure: None, whole: false })
+        Some(Piece { state: self, level, units, bodies, failure: None, whole: false })
     }
 
     /// Notes that a piece is done.
@@ -406,11 +426,8 @@ impl CompilationState {
                 if inner.failure.as_ref().is_none_or(|(lowest, _)| offset < *lowest) {
                     inner.failure = Some((offset, error));
                 }
-                let Inner { baseline, top, .. } = &mut *inner;
-                for queue in [baseline, top] {
-                    queue.outstanding -= queue.units.len();
-                    queue.units.clear();
-                }
+                inner.baseline.clear();
+                inner.top.clear();
             }
             inner.advance();
             self.progress.notify_all();
@@ -439,16 +456,20 @@ impl CompilationState {
         }
     }
 
+    /// The failure, if there is one and it is final: nothing before it is being compiled any more.
+    pub(crate) fn failure(&self) -> Option<CompileError> {
+        let inner = self.lock();
+        let (_, error) = inner.failure.as_ref().filter(|_| inner.running == 0)?;
+        Some(error.clone())
+    }
+
     /// Stops: no unit is begun any more, and those being compiled are waited for. No event is told from now on.
     pub fn abort(&self) {
         self.aborted.store(true, Ordering::Relaxed);
         let mut inner = self.lock();
         inner.aborted = true;
-        let Inner { baseline, top, .. } = &mut *inner;
-        for queue in [baseline, top] {
-            queue.outstanding -= queue.units.len();
-            queue.units.clear();
-        }
+        inner.baseline.clear();
+        inner.top.clear();
         self.progress.notify_all();
         while inner.running > 0 {
             inner = self.progress.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -478,12 +499,22 @@ impl CompilationState {
     }
 }
 
+/// Where an error stands in the module.
+fn offset_of(unit: &Unit, error: &CompileError) -> u64 {
+    match error {
+        CompileError::Decode(error) => error.offset,
+        CompileError::Unsupported { .. } => unit.body.start as u64,
+        CompileError::Code(_) => u64::MAX,
+    }
+}
+
 /// Units that a thread has taken. However it comes to an end, whoever waits for them hears of it: a compiler that panics must not leave
 /// them waiting.
 struct Piece<'s> {
     state: &'s CompilationState,
     level: Level,
-    units: Vec<DefinedFuncIndex>,
+    units: Vec<Unit>,
+    bodies: Bodies,
     failure: Option<(u64, CompileError)>,
     /// Whether the units are done with, compiled or not.
     whole: bool,
@@ -492,11 +523,12 @@ struct Piece<'s> {
 impl Drop for Piece<'_> {
     fn drop(&mut self) {
         if !self.whole {
-            let module = &self.state.decoded.module;
-            let func = self.units[0];
-            let offset = module.bodies[func.index()].start as u64;
+            let module = &self.state.decoded().module;
+            let Unit { func, body } = self.units[0].clone();
+            let offset = body.start as u64;
             let reason = "the compiler has failed on this function or one soon after it";
-            let error = CompileError::Unsupported { func: module.func_index(func), reason, offset };
+            let func = module.func_index(func);
+            let error = CompileError::Unsupported { func, name: FuncName::default(), reason, offset };
             self.failure = Some((offset, error));
         }
         self.state.done(self.level, self.units.len(), self.failure.take());

@@ -2,7 +2,7 @@
 
 use crate::CompileError;
 use engine_baseline::{BaselineCompiler, ModuleEnv};
-use engine_decoder::{DecodedModule, DefinedFuncIndex};
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
 use engine_machine::CodeBatch;
 
 /// A compiler for functions. Registered once for an engine; used by all its threads.
@@ -19,7 +19,12 @@ pub trait FunctionCompiler<'a> {
     ///
     /// # Errors
     /// When the body is invalid, or the tier does not compile such a function. The batch is then as before.
-    fn compile(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex) -> Result<(), CompileError>;
+    fn compile(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        body: Body<'a>,
+    ) -> Result<(), CompileError>;
     /// The functions compiled so far.
     fn batch(&mut self) -> &CodeBatch;
     /// Takes the functions compiled so far and goes on with `replacement`, whose allocations are reused.
@@ -40,8 +45,13 @@ impl Tier for Baseline {
 }
 
 impl<'a> FunctionCompiler<'a> for BaselineCompiler<'a> {
-    fn compile(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex) -> Result<(), CompileError> {
-        Ok(BaselineCompiler::compile(self, decoded, func)?)
+    fn compile(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        body: Body<'a>,
+    ) -> Result<(), CompileError> {
+        Ok(BaselineCompiler::compile(self, decoded, func, body)?)
     }
     fn batch(&mut self) -> &CodeBatch {
         BaselineCompiler::batch(self)

@@ -3,7 +3,7 @@
 use engine_baseline::ModuleEnv;
 use engine_codemanager::{NativeModule, WithoutCode};
 use engine_compiler::*;
-use engine_decoder::{DecodedModule, DefinedFuncIndex, Features};
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features};
 use engine_machine::{AccessMode, CodeBatch, TargetFeatures};
 use std::sync::{Arc, Mutex};
 
@@ -133,7 +133,10 @@ fn a_failure_is_told_once() {
 fn units_can_be_queued_in_steps_and_forgotten() {
     let decoded = module(10, &[]);
     let state = compiler(0).begin(&decoded, AccessMode::Guarded, CompileMode::Regular, Start::Eager).unwrap();
-    let unit = |func| CompilationUnit { func: DefinedFuncIndex(func), level: Level::Baseline };
+    let unit = |func: usize| {
+        let body = decoded.module.bodies[func].clone();
+        CompilationUnit { func: DefinedFuncIndex(func as u32), level: Level::Baseline, body }
+    };
     let mut builder = state.builder();
     builder.add(unit(9));
     builder.clear();
@@ -173,7 +176,12 @@ fn abort_stops_and_waits_and_tells_nothing() {
 fn a_compiler_that_panics_leaves_nobody_waiting() {
     struct PanicsOnUse;
     impl<'a> FunctionCompiler<'a> for PanicsOnUse {
-        fn compile(&mut self, _: &'a DecodedModule, _: DefinedFuncIndex) -> Result<(), CompileError> {
+        fn compile(
+            &mut self,
+            _: &'a DecodedModule,
+            _: DefinedFuncIndex,
+            _: Body<'a>,
+        ) -> Result<(), CompileError> {
             panic!("expected by the test")
         }
         fn batch(&mut self) -> &CodeBatch {

@@ -31,6 +31,6 @@ pub use push::ModuleDecoder;
 pub use quick::{BodyVisitor, QuickValidator, Undecided};
 pub use registry::TypeRegistry;
 pub use types::*;
-pub use validate::BodyValidator;
+pub use validate::{Body, BodyValidator};
 /// Memory to be reused from one function's validation to the next.
 pub use wasmparser::FuncValidatorAllocations;

@@ -2,8 +2,8 @@
 
 use crate::index::*;
 use crate::types::*;
-use core::ops::Range;
 use bytes::Bytes;
+use core::ops::Range;
 use std::sync::Arc;
 
 /// A decoded module. Immutable; bodies and segments are byte ranges of the module's bytes, from its first byte.
@@ -315,6 +315,11 @@ impl DecodedModule {
     /// The bytes of a defined function's body. Panics if there is no such function.
     pub fn body(&self, func: DefinedFuncIndex) -> &[u8] {
         &self.bytes[self.module.bodies[func.index()].clone()]
+    }
+    /// The same with its place in the module.
+    pub fn body_at(&self, func: DefinedFuncIndex) -> crate::Body<'_> {
+        let range = self.module.bodies[func.index()].clone();
+        crate::Body { offset: range.start as u64, bytes: &self.bytes[range] }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Decodes a module while its bytes arrive.
 
-use bytes::Bytes;
 use crate::decode::Decoder;
 use crate::error::DecodeError;
 use crate::features::Features;
 use crate::index::*;
 use crate::limits::Limits;
 use crate::module::*;
+use crate::validate::Body;
+use bytes::Bytes;
 use core::ops::Range;
 use std::sync::Arc;
 
@@ -30,8 +31,8 @@ use std::sync::Arc;
 ///     decoder.feed(piece).unwrap();
 ///     for func in decoder.take_bodies().map(DefinedFuncIndex) {
 ///         let environment = decoder.environment().unwrap().clone();
-///         let (body, offset) = decoder.body(func).unwrap();
-///         BodyValidator::new().validate_body(&environment, func, body, offset).unwrap();
+///         let body = decoder.body(func).unwrap();
+///         BodyValidator::new().validate_body(&environment, func, body).unwrap();
 ///         bodies += 1;
 ///     }
 /// }
@@ -127,10 +128,10 @@ impl ModuleDecoder {
         core::mem::replace(&mut self.taken, complete)..complete
     }
 
-    /// A function's body and its offset in the module, if it is complete.
-    pub fn body(&self, func: DefinedFuncIndex) -> Option<(&[u8], u64)> {
+    /// A function's body, if it is complete.
+    pub fn body(&self, func: DefinedFuncIndex) -> Option<Body<'_>> {
         let range = self.module().bodies.get(func.index())?;
-        Some((&self.bytes[range.clone()], range.start as u64))
+        Some(Body { bytes: &self.bytes[range.clone()], offset: range.start as u64 })
     }
 
     /// Everything that compiling a body depends on: the sections before the code section, and what validating bodies
@@ -344,13 +345,13 @@ mod tests {
             for func in decoder.take_bodies() {
                 let func = DefinedFuncIndex(func);
                 assert_eq!(decoded.module.bodies[func.index()].end, i + 1);
-                assert_eq!(decoder.body(func).unwrap().0, decoded.body(func));
+                assert_eq!(decoder.body(func).unwrap().bytes, decoded.body(func));
                 assert!(seen.insert(func));
             }
             assert_eq!(decoder.environment().is_some(), !seen.is_empty());
         }
         assert_eq!(seen.len(), 3);
-        assert_eq!(decoder.body(DefinedFuncIndex(3)), None);
+        assert!(decoder.body(DefinedFuncIndex(3)).is_none());
         let environment = decoder.environment().unwrap();
         assert_eq!(environment.module.escaped, decoded.module.escaped);
         assert_eq!(environment.module.functions, decoded.module.functions);
@@ -370,13 +371,13 @@ mod tests {
     #[test]
     fn an_environment_gives_the_same_errors() {
         let bytes = wasm(r#"(module (memory 1) (func) (func (result i32) memory.size 1))"#);
-        let whole = DecodedModule::decode(bytes.to_vec(), Features::default()).unwrap().validate_all().unwrap_err();
+        let whole =
+            DecodedModule::decode(bytes.to_vec(), Features::default()).unwrap().validate_all().unwrap_err();
         let mut decoder = ModuleDecoder::new(Features::default());
         decoder.feed(&bytes).unwrap();
         let environment = decoder.environment().unwrap().clone();
-        let (body, offset) = decoder.body(DefinedFuncIndex(1)).unwrap();
-        let error =
-            crate::BodyValidator::new().validate_body(&environment, DefinedFuncIndex(1), body, offset);
+        let body = decoder.body(DefinedFuncIndex(1)).unwrap();
+        let error = crate::BodyValidator::new().validate_body(&environment, DefinedFuncIndex(1), body);
         assert_eq!(error, Err(whole));
     }
 

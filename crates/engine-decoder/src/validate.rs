@@ -36,16 +36,10 @@ impl BodyValidator {
     /// # Panics
     /// If there is no such function.
     pub fn validate(&mut self, decoded: &DecodedModule, func: DefinedFuncIndex) -> Result<(), DecodeError> {
-        self.validate_body(
-            decoded,
-            func,
-            decoded.body(func),
-            decoded.module.bodies[func.index()].start as u64,
-        )
+        self.validate_body(decoded, func, decoded.body_at(func))
     }
 
-    /// Validates a body that is not among the module's bytes (see [`ModuleDecoder::environment`]). `offset` is its
-    /// place in the module, from the module's first byte.
+    /// Validates a body that is not among the module's bytes (see [`ModuleDecoder::environment`]).
     ///
     /// # Errors
     /// What is wrong with the body, and where.
@@ -58,12 +52,11 @@ impl BodyValidator {
         &mut self,
         decoded: &DecodedModule,
         func: DefinedFuncIndex,
-        body: &[u8],
-        offset: u64,
+        body: Body<'_>,
     ) -> Result<(), DecodeError> {
-        match self.quick.validate(decoded, func, body) {
+        match self.quick.validate(decoded, func, body.bytes) {
             Ok(()) => Ok(()),
-            Err(Undecided) => self.validate_slowly(decoded, func, body, offset),
+            Err(Undecided) => self.validate_slowly(decoded, func, body),
         }
     }
 
@@ -78,16 +71,15 @@ impl BodyValidator {
         &mut self,
         decoded: &DecodedModule,
         func: DefinedFuncIndex,
-        body: &[u8],
-        offset: u64,
+        body: Body<'_>,
     ) -> Result<(), DecodeError> {
         let allocations = core::mem::take(&mut self.allocations);
-        match validate_body(decoded.func_to_validate(func), body, offset, allocations) {
+        match validate_body(decoded.func_to_validate(func), body.bytes, body.offset, allocations) {
             Ok(allocations) => {
                 self.allocations = allocations;
                 Ok(())
             }
-            Err(error) => Err(DecodeError::from_body_at(decoded, func, body, offset, error)),
+            Err(error) => Err(DecodeError::from_body(decoded, func, body, error)),
         }
     }
 }
@@ -120,23 +112,9 @@ impl DecodeError {
     pub fn from_body(
         decoded: &DecodedModule,
         func: DefinedFuncIndex,
+        body: Body<'_>,
         error: wasmparser::BinaryReaderError,
     ) -> DecodeError {
-        let offset = decoded.module.bodies[func.index()].start as u64;
-        DecodeError::from_body_at(decoded, func, decoded.body(func), offset, error)
-    }
-
-    /// The same for a body that is not among the module's bytes (see [`BodyValidator::validate_body`]).
-    ///
-    /// Panics if there is no such function.
-    pub fn from_body_at(
-        decoded: &DecodedModule,
-        func: DefinedFuncIndex,
-        body: &[u8],
-        offset: u64,
-        error: wasmparser::BinaryReaderError,
-    ) -> DecodeError {
-        let body = Body { bytes: body, offset };
         let validator = || decoded.func_to_validate(func);
         DecodeError::in_body(&decoded.module, decoded.enabled, func, body, &validator, &error)
     }
@@ -160,11 +138,13 @@ impl DecodeError {
     }
 }
 
-/// A function body and where it starts in the module.
-#[derive(Clone, Copy)]
-pub(crate) struct Body<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) offset: u64,
+/// A function body: declarations of locals and operators, without its size.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Offset of its first byte from the module's.
+    pub offset: u64,
 }
 
 /// Validates a body that starts at `offset` of the module.

@@ -42,7 +42,10 @@ fn a_compiler_that_validates_gets_the_same_error() {
     let offset = decoded.module.bodies[0].start as u64;
     let body = wasmparser::FunctionBody::new(wasmparser::BinaryReader::new(decoded.body(func), offset));
     let error = validator.validate(&body).unwrap_err();
-    assert_eq!(DecodeError::from_body(&decoded, func, error), decoded.validate_all().unwrap_err());
+    assert_eq!(
+        DecodeError::from_body(&decoded, func, decoded.body_at(func), error),
+        decoded.validate_all().unwrap_err()
+    );
 }
 
 #[test]

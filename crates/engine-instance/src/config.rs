@@ -1,8 +1,9 @@
 //! Settings of an engine.
 
-use engine_compiler::{LazyValidation, Start};
+use engine_compiler::{Executor, LazyValidation, Start};
 use engine_decoder::Features;
 use engine_machine::TargetFeatures;
+use std::sync::Arc;
 
 /// When a module's functions are compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -36,6 +37,7 @@ pub struct Config {
     pub(crate) target: Option<TargetFeatures>,
     pub(crate) perf_map: bool,
     pub(crate) compile_tasks: usize,
+    pub(crate) executor: Option<Arc<dyn Executor>>,
     pub(crate) compilation_mode: CompilationMode,
     pub(crate) lazy_validation: LazyValidation,
 }
@@ -59,6 +61,7 @@ impl Config {
             target: None,
             perf_map: false,
             compile_tasks: std::thread::available_parallelism().map_or(1, usize::from),
+            executor: None,
             compilation_mode: CompilationMode::Eager,
             lazy_validation: LazyValidation::AtLoad,
         }
@@ -113,6 +116,13 @@ impl Config {
     /// so with 0 or 1 no thread is started. Machine code is the same for any number. Default: one for each CPU available.
     pub fn compile_tasks(&mut self, threads: usize) -> &mut Config {
         self.compile_tasks = threads;
+        self
+    }
+
+    /// Whose threads compile in the background. Default: the engine's own, which are started when there is work for them. The number of jobs at the
+    /// same time is still that of [`Config::compile_tasks`].
+    pub fn executor(&mut self, executor: Arc<dyn Executor>) -> &mut Config {
+        self.executor = Some(executor);
         self
     }
 

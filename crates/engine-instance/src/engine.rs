@@ -68,8 +68,8 @@ impl Engine {
             compile_tasks: config.compile_tasks,
         };
         let code_config = CodeConfig { perf_map: config.perf_map, ..CodeConfig::default() };
-        let compiler =
-            Compiler::with_code_config(compiler_config, code_config).map_err(from_compile_error)?;
+        let compiler = Compiler::with_code_config(compiler_config, code_config, config.executor.clone())
+            .map_err(from_compile_error)?;
         // Where address space is short, modules would otherwise be compiled twice.
         let guarded = config.memory_guard && LinearMemory::guarded_available();
         let inner = EngineInner {

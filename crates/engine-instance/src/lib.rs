@@ -23,6 +23,7 @@
 //! Names and shapes follow Wasmtime's API where there is no reason to differ. Guest input never panics; using an object
 //! with a store it does not belong to does, since that is a mistake in the host.
 
+mod compile_job;
 mod config;
 mod const_expr;
 mod engine;
@@ -43,14 +44,16 @@ mod module;
 mod runtime;
 
 mod store;
+mod streaming;
 mod table;
 mod trap;
 mod typed;
 mod val;
 
+pub use compile_job::CompileJob;
 pub use config::{CompilationMode, Config};
 pub use engine::Engine;
-pub use engine_compiler::{LazyStats, LazyValidation};
+pub use engine_compiler::{CompilationEvent, Executor, LazyStats, LazyValidation};
 pub use error::{Context, Error, Result};
 pub use extern_::{Export, Extern};
 pub use externref::ExternRef;
@@ -66,6 +69,7 @@ pub use store::{
     AsContext, AsContextMut, InterruptHandle, ResourceLimiter, Store, StoreContext, StoreContextMut,
     StoreLimits, StoreLimitsBuilder,
 };
+pub use streaming::{StreamItem, StreamingCompiler};
 pub use table::Table;
 pub use trap::{FrameInfo, Trap, WasmBacktrace};
 pub use typed::{WasmParams, WasmResults, WasmRet, WasmTy, WasmTyList};

@@ -2,11 +2,11 @@
 
 use crate::engine::from_compile_error;
 use crate::images::{self, CountedImage, DataImages};
-use crate::{Engine, Error, Result, bail};
+use crate::{CompileJob, Engine, Error, Result, bail};
 use bytes::Bytes;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
-use engine_codemanager::NativeModule;
+use engine_codemanager::{NativeModule, StubCode};
 use engine_compiler::{CompilationState, LazyStats, Start};
 use engine_decoder::{DecodedModule, DefinedFuncIndex, ExternIndex, ExternType, FuncIndex, SignatureId};
 use engine_machine::{AccessMode, VmLayout};
@@ -43,6 +43,8 @@ pub(crate) struct ModuleInner {
     instantiated: AtomicBool,
     /// Held while a variant is compiled, so that no one compiles it twice.
     compiling: Mutex<()>,
+    /// Wrappers made with the module, kept for the first calls from the host.
+    _wrappers: Vec<Arc<StubCode>>,
 }
 
 /// A module's code for one access mode.
@@ -56,7 +58,12 @@ impl Variant {
     fn new(engine: &Engine, decoded: &DecodedModule, mode: AccessMode) -> Result<Variant> {
         let start = engine.config().start();
         let state = engine.compiler().compile(decoded, mode, start).map_err(from_compile_error)?;
-        Ok(Variant { native: Arc::clone(state.native()), lazy: (start != Start::Eager).then_some(state) })
+        Ok(Variant::of(state))
+    }
+
+    fn of(state: Arc<CompilationState>) -> Variant {
+        let native = Arc::clone(state.native());
+        Variant { native, lazy: (state.start() != Start::Eager).then_some(state) }
     }
 }
 
@@ -85,8 +92,32 @@ impl Module {
 
     /// Compiles a module that is decoded already, with the engine's features.
     pub fn from_decoded(engine: &Engine, decoded: DecodedModule) -> Result<Module> {
-        let layout = VmLayout::new(&decoded.module);
         let variant = Variant::new(engine, &decoded, engine.preferred_mode())?;
+        Ok(Module::with_variant(engine, decoded, variant, Vec::new()))
+    }
+
+    /// Begins to decode, validate and compile a module in the background. See [`CompileJob`].
+    pub fn compile_async(engine: &Engine, bytes: impl Into<Bytes>) -> CompileJob {
+        CompileJob::new(engine, bytes.into())
+    }
+
+    /// A module that has been compiled for the engine's preferred mode.
+    pub(crate) fn from_compiled(
+        engine: &Engine,
+        decoded: DecodedModule,
+        state: Arc<CompilationState>,
+        wrappers: Vec<Arc<StubCode>>,
+    ) -> Module {
+        Module::with_variant(engine, decoded, Variant::of(state), wrappers)
+    }
+
+    fn with_variant(
+        engine: &Engine,
+        decoded: DecodedModule,
+        variant: Variant,
+        wrappers: Vec<Arc<StubCode>>,
+    ) -> Module {
+        let layout = VmLayout::new(&decoded.module);
         let signatures = engine.types().register_all(&decoded.module.types).into();
         let inner = ModuleInner {
             engine: engine.clone(),
@@ -97,14 +128,16 @@ impl Module {
             images: OnceLock::new(),
             instantiated: AtomicBool::new(false),
             compiling: Mutex::new(()),
+            _wrappers: wrappers,
         };
         let _ = inner.variants[engine.preferred_mode() as usize].set(variant);
-        Ok(Module { inner: Arc::new(inner) })
+        Module { inner: Arc::new(inner) }
     }
 
     /// Decodes and validates a module, and compiles nothing.
     pub fn validate(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<()> {
-        let decoded = DecodedModule::decode(Bytes::copy_from_slice(bytes.as_ref()), engine.config().features)?;
+        let decoded =
+            DecodedModule::decode(Bytes::copy_from_slice(bytes.as_ref()), engine.config().features)?;
         Ok(decoded.validate_all()?)
     }
 

@@ -104,8 +104,7 @@ fn first_invalid(decoded: &DecodedModule) -> Option<DecodeError> {
     let mut first = None;
     for i in (0..decoded.module.num_defined_functions()).rev() {
         let func = DefinedFuncIndex(i);
-        let offset = decoded.module.bodies[func.index()].start as u64;
-        if let Err(error) = validator.validate_slowly(decoded, func, decoded.body(func), offset) {
+        if let Err(error) = validator.validate_slowly(decoded, func, decoded.body_at(func)) {
             first = Some(error);
         }
     }

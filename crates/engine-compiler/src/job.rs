@@ -1,0 +1,326 @@
+//! Compiling a module in the background: decode, compile, make the wrappers of its exports, done.
+//!
+//! ```text
+//!  Waiting ──► Decoding ──► Compiling ──► Done
+//!     │            └── an error ────────────┤
+//!     └── aborted: nobody asks any more ─────┘
+//! ```
+//! Each step is done by whoever comes first: a worker, or the thread that waits. The job belongs to its handle: workers hold it weakly, and what they are
+//! in the middle of ends by itself.
+
+use crate::state::{CompilationEvent, CompilationState, CompileMode};
+use crate::{CompileError, Compiler, LazyValidation, Start};
+use bytes::Bytes;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use engine_codemanager::StubCode;
+use engine_decoder::{DecodedModule, ExternType, Features};
+use engine_machine::AccessMode;
+use std::collections::HashSet;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// A module that was compiled in the background.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The module.
+    pub decoded: DecodedModule,
+    /// Its compilation.
+    pub state: Arc<CompilationState>,
+    /// The wrappers through which the host calls its exports, so that the first calls find them.
+    pub wrappers: Vec<Arc<StubCode>>,
+}
+
+/// A module that is being compiled in the background. A future under any executor; [`wait`](CompileJob::wait) for threads. Dropping it before it is
+/// done aborts it.
+#[derive(Debug)]
+pub struct CompileJob {
+    job: Arc<Job>,
+}
+
+type Callback = Box<dyn Fn(CompilationEvent) + Send + Sync>;
+
+struct Job {
+    compiler: Arc<Compiler>,
+    features: Features,
+    mode: AccessMode,
+    start: Start,
+    inner: Mutex<Inner>,
+    /// Signalled when the compilation has begun, and when the job is done.
+    progress: Condvar,
+}
+
+struct Inner {
+    phase: Phase,
+    /// Whoever polled last.
+    waker: Option<Waker>,
+    /// Those that wait for the state to be there.
+    callbacks: Vec<Callback>,
+}
+
+enum Phase {
+    Waiting(Bytes),
+    Decoding,
+    Compiling(DecodedModule, Arc<CompilationState>),
+    Done(Box<Result<Compiled, CompileError>>),
+    /// The result was taken, or the job aborted.
+    Over,
+}
+
+impl core::fmt::Debug for Job {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let phase = match self.lock().phase {
+            Phase::Waiting(_) => "waiting",
+            Phase::Decoding => "decoding",
+            Phase::Compiling(..) => "compiling",
+            Phase::Done(_) => "done",
+            Phase::Over => "over",
+        };
+        f.debug_struct("Job").field("phase", &phase).finish_non_exhaustive()
+    }
+}
+
+impl Job {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Decodes the module and lets its functions be compiled, unless somebody else has begun.
+    fn begin(self: &Arc<Job>) {
+        let bytes = {
+            let mut inner = self.lock();
+            match core::mem::replace(&mut inner.phase, Phase::Decoding) {
+                Phase::Waiting(bytes) => bytes,
+                other => {
+                    inner.phase = other;
+                    return;
+                }
+            }
+        };
+        let span = tracing::debug_span!("decode", bytes = bytes.len());
+        let decoded = span.in_scope(|| DecodedModule::decode(bytes, self.features));
+        let begun = decoded.map_err(CompileError::Decode).and_then(|decoded| {
+            let state = self.compiler.begin(&decoded, self.mode, CompileMode::Regular, self.start)?;
+            Ok((decoded, state))
+        });
+        let (decoded, state) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return self.settle(Err(error)),
+        };
+        {
+            let mut inner = self.lock();
+            // Aborted meanwhile?
+            let Phase::Decoding = inner.phase else { return };
+            inner.phase = Phase::Compiling(decoded, Arc::clone(&state));
+            for callback in inner.callbacks.drain(..) {
+                state.on_event(callback);
+            }
+            self.progress.notify_all();
+        }
+        let job = Arc::downgrade(self);
+        state.on_event(move |event| {
+            if let Some(job) = job.upgrade()
+                && event != CompilationEvent::FinishedTopTier
+            {
+                job.compiled();
+            }
+        });
+        if self.start == Start::Lazy(LazyValidation::AtFirstCall) {
+            state.close();
+        } else {
+            state.queue_all();
+            self.compiler.offer(&state);
+        }
+    }
+
+    /// The first tier is finished, or has failed.
+    fn compiled(&self) {
+        let (decoded, state) = {
+            let mut inner = self.lock();
+            match core::mem::replace(&mut inner.phase, Phase::Over) {
+                Phase::Compiling(decoded, state) => (decoded, state),
+                other => {
+                    inner.phase = other;
+                    return;
+                }
+            }
+        };
+        let result = self.compiler.finish(&state, &decoded).and_then(|()| {
+            let wrappers = self.export_wrappers(&decoded)?;
+            Ok(Compiled { decoded, state, wrappers })
+        });
+        self.settle(result);
+    }
+
+    /// The wrappers for the types of the functions that the module exports.
+    fn export_wrappers(&self, decoded: &DecodedModule) -> Result<Vec<Arc<StubCode>>, CompileError> {
+        let mut seen = HashSet::new();
+        let mut wrappers = Vec::new();
+        for export in &decoded.module.exports {
+            if let ExternType::Func(ty) = decoded.module.extern_type(export.index)
+                && !seen.contains(&ty)
+            {
+                wrappers.push(self.compiler.entry_wrapper(&ty)?);
+                seen.insert(ty);
+            }
+        }
+        Ok(wrappers)
+    }
+
+    fn settle(&self, result: Result<Compiled, CompileError>) {
+        let failed = result.is_err();
+        let (waker, callbacks) = {
+            let mut inner = self.lock();
+            inner.phase = Phase::Done(Box::new(result));
+            (inner.waker.take(), core::mem::take(&mut inner.callbacks))
+        };
+        self.progress.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if failed {
+            // The module was not decoded, or they would have moved to its state.
+            callbacks.iter().for_each(|callback| callback(CompilationEvent::Failed));
+        }
+    }
+
+    /// Does what there is to do on this thread.
+    fn work(self: &Arc<Job>) {
+        self.begin();
+        let state = self.lock().compiling();
+        if let Some(state) = state {
+            // Its outcome comes through the state's events.
+            let _ = state.finish_baseline();
+        }
+    }
+}
+
+impl Inner {
+    /// The result, once.
+    fn take(&mut self) -> Option<Result<Compiled, CompileError>> {
+        match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Done(result) => Some(*result),
+            other => {
+                self.phase = other;
+                None
+            }
+        }
+    }
+
+    fn compiling(&self) -> Option<Arc<CompilationState>> {
+        match &self.phase {
+            Phase::Compiling(_, state) => Some(Arc::clone(state)),
+            _ => None,
+        }
+    }
+}
+
+impl CompileJob {
+    /// Begins to compile a module in the background.
+    pub fn new(
+        compiler: &Arc<Compiler>,
+        bytes: Bytes,
+        features: Features,
+        mode: AccessMode,
+        start: Start,
+    ) -> CompileJob {
+        let inner = Inner { phase: Phase::Waiting(bytes), waker: None, callbacks: Vec::new() };
+        let job = Arc::new(Job {
+            compiler: Arc::clone(compiler),
+            features,
+            mode,
+            start,
+            inner: Mutex::new(inner),
+            progress: Condvar::new(),
+        });
+        let weak = Arc::downgrade(&job);
+        let task = move || {
+            if let Some(job) = weak.upgrade() {
+                job.begin();
+            }
+        };
+        // If there is nobody to do it, whoever waits does.
+        let _ = compiler.workers().spawn(Box::new(task));
+        CompileJob { job }
+    }
+
+    /// Waits until the module is compiled, and compiles it on this thread, too.
+    ///
+    /// # Errors
+    /// As [`Compiler::compile`]; an error of decoding is [`CompileError::Decode`].
+    pub fn wait(self) -> Result<Compiled, CompileError> {
+        self.job.begin();
+        let mut helped = false;
+        let mut inner = self.job.lock();
+        loop {
+            if let Some(result) = inner.take() {
+                return result;
+            }
+            if let (false, Some(state)) = (helped, inner.compiling()) {
+                drop(inner);
+                let _ = state.finish_baseline();
+                helped = true;
+                inner = self.job.lock();
+                continue;
+            }
+            inner = self.job.progress.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Calls `callback` for every event of the compilation, those that have happened already included. A module that cannot be decoded has
+    /// failed. No event is told after the job was aborted.
+    pub fn on_event(&self, callback: impl Fn(CompilationEvent) + Send + Sync + 'static) {
+        let mut inner = self.job.lock();
+        let state = match &inner.phase {
+            Phase::Waiting(_) | Phase::Decoding => {
+                inner.callbacks.push(Box::new(callback));
+                return;
+            }
+            Phase::Compiling(_, state) => Arc::clone(state),
+            Phase::Done(result) => match &**result {
+                Ok(compiled) => Arc::clone(&compiled.state),
+                Err(_) => {
+                    drop(inner);
+                    return callback(CompilationEvent::Failed);
+                }
+            },
+            Phase::Over => return,
+        };
+        drop(inner);
+        state.on_event(callback);
+    }
+
+    /// Stops: nothing new is begun, and functions being compiled are waited for.
+    pub fn abort(self) {
+        drop(self);
+    }
+}
+
+impl Future for CompileJob {
+    type Output = Result<Compiled, CompileError>;
+
+    /// Where no thread compiles in the background, this one does.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.job.compiler.workers().any() {
+            self.job.work();
+        }
+        let mut inner = self.job.lock();
+        match inner.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                inner.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for CompileJob {
+    fn drop(&mut self) {
+        let phase = core::mem::replace(&mut self.job.lock().phase, Phase::Over);
+        if let Phase::Compiling(_, state) = phase {
+            self.job.compiler.workers().withdraw(&state);
+            state.abort();
+        }
+    }
+}
