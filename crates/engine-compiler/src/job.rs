@@ -129,7 +129,7 @@ impl Job {
             state.close();
         } else {
             state.queue_all();
-            self.compiler.offer(&state);
+            self.compiler.hand_over(&state);
         }
     }
 

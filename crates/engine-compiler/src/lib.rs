@@ -185,9 +185,14 @@ impl Compiler {
         &self.workers
     }
 
-    /// Offers the units that are queued in a module to the worker threads.
+    /// Offers the units that are queued in a module to the workers, if there are enough of them for help to be worth while.
     pub fn offer(&self, state: &Arc<CompilationState>) {
         self.workers.offer(state, state.queued_bytes() / HELP_BYTES);
+    }
+
+    /// Hands the units that are queued in a module to the workers: nobody may wait for it.
+    pub fn hand_over(&self, state: &Arc<CompilationState>) {
+        self.workers.offer(state, (state.queued_bytes() / HELP_BYTES).max(1));
     }
 
     /// A compilation with nothing queued yet.

@@ -1,5 +1,6 @@
 //! The embedding API, from outside, one file for each theme.
 
+mod background;
 mod calls;
 mod codegen;
 mod concurrency;
