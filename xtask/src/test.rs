@@ -18,7 +18,7 @@ pub type Step<'a> = (&'a str, &'a dyn Fn() -> Result<Tally>);
 pub fn main(_args: &Args, json: bool) -> Result<Tally> {
     let spec = |engine| move || spec::main(&spec::Args { engine, ..Default::default() }, json);
     let default = EngineOptions::default();
-    let steps: [Step<'_>; 8] = [
+    let steps: [Step<'_>; 10] = [
         ("unit, WASI, command and documentation tests", &cargo_test),
         ("golden code", &|| disas::main(&disas::Args::default(), json)),
         ("specification", &spec(default)),
@@ -28,6 +28,8 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
             &spec(EngineOptions { memory_mode: MemoryMode::Checked, ..default }),
         ),
         ("specification, lazy", &spec(EngineOptions { mode: Some(Mode::Lazy), ..default })),
+        ("specification, in the background", &spec(EngineOptions { mode: Some(Mode::Async), ..default })),
+        ("specification, streaming", &spec(EngineOptions { mode: Some(Mode::Streaming), ..default })),
         ("programs of the run corpus", &|| programs::main(&programs::Args::default(), json)),
         ("yosys", &|| yosys::main(&yosys::Args::default(), json)),
     ];

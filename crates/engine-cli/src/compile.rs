@@ -1,9 +1,9 @@
 //! `engine compile`: compiles a module and throws the code away.
 
 use crate::options::EngineOptions;
-use crate::{input, stats};
+use crate::{arrival, input, stats};
 use clap::{Args, ValueEnum};
-use engine_instance::{Context as _, Engine, Module, Result};
+use engine_instance::{Context as _, Engine, Result};
 use std::path::PathBuf;
 
 /// In which form statistics are printed.
@@ -30,15 +30,15 @@ pub struct CompileArgs {
 
 /// Compiles the module.
 pub(crate) fn run(args: &CompileArgs) -> Result<()> {
-    let bytes = input::load(&args.file)?;
-    let name = || input::display_name(&args.file);
     match args.stats {
         Some(Format::Json) => {
+            let bytes = input::load(&args.file)?;
+            let name = || input::display_name(&args.file);
             let stats = stats::measure(&bytes, &args.engine, args.repeat).with_context(name)?;
             println!("{}", stats.to_json());
         }
         None => {
-            Module::new(&Engine::new(&args.engine.config())?, bytes).with_context(name)?;
+            arrival::from_file(&Engine::new(&args.engine.config())?, &args.engine, &args.file)?;
         }
     }
     Ok(())

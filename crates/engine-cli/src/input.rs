@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 /// The first four bytes of every binary module.
-const MAGIC: &[u8] = b"\0asm";
+pub const MAGIC: &[u8] = b"\0asm";
 
 /// A module's bytes from a file, or from standard input if the path is `-`. Text is turned into bytes.
 ///

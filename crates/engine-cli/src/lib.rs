@@ -2,6 +2,7 @@
 //! (`engine-instance` is for that); it is for tools that want the commands without a process, such as a runner for
 //! specification scripts.
 
+mod arrival;
 mod compile;
 mod input;
 mod invoke;

@@ -34,6 +34,10 @@ pub enum Mode {
     Lazy,
     /// Each at its first call, validated there and then.
     LazyUnvalidated,
+    /// All of them, in the background.
+    Async,
+    /// All of them, while the module arrives.
+    Streaming,
 }
 
 /// How linear memories are protected.
@@ -76,6 +80,9 @@ pub struct EngineOptions {
     /// How many threads compile at the same time (default: one for each CPU; 0 and 1: only the one that waits)
     #[arg(long, value_name = "N")]
     pub compile_tasks: Option<usize>,
+    /// What the sizes of the chunks are drawn from in which a module arrives with `--mode streaming` (for testing)
+    #[arg(long, value_name = "SEED", default_value_t)]
+    pub chunk_seed: u64,
 }
 
 impl EngineOptions {
@@ -89,7 +96,7 @@ impl EngineOptions {
         }
         config.memory_guard(self.memory_mode == MemoryMode::Guarded);
         match self.mode.unwrap_or_default() {
-            Mode::Eager => config.compilation_mode(CompilationMode::Eager),
+            Mode::Eager | Mode::Async | Mode::Streaming => config.compilation_mode(CompilationMode::Eager),
             Mode::Lazy => config.compilation_mode(CompilationMode::Lazy),
             Mode::LazyUnvalidated => {
                 config.compilation_mode(CompilationMode::Lazy).lazy_validation(LazyValidation::AtFirstCall)
@@ -107,7 +114,11 @@ impl fmt::Display for EngineOptions {
         let EngineOptions { tier, cpu, memory_mode, .. } = self;
         let mode = self.mode.unwrap_or_default();
         write!(f, "--tier {tier} --cpu {cpu} --mode {mode} --memory-mode {memory_mode}")?;
-        self.compile_tasks.map_or(Ok(()), |threads| write!(f, " --compile-tasks {threads}"))
+        self.compile_tasks.map_or(Ok(()), |threads| write!(f, " --compile-tasks {threads}"))?;
+        if mode == Mode::Streaming {
+            write!(f, " --chunk-seed {}", self.chunk_seed)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! `engine run`: runs a WASI command, or one exported function.
 
 use crate::options::{EngineOptions, Mode, parse_bytes, parse_duration};
-use crate::{input, invoke};
+use crate::{arrival, input, invoke};
 use clap::Args;
 use engine_instance::{
     Context as _, Engine, Error, InterruptHandle, Linker, Module, Result, Store, StoreLimits,
@@ -80,14 +80,13 @@ fn run_here(args: &RunArgs) -> Result<()> {
     let name = input::display_name(&file);
 
     // Programs use a part of their code, most of them a small one.
-    let engine = EngineOptions { mode: args.engine.mode.or(Some(Mode::Lazy)), ..args.engine };
-    let mut config = engine.config();
+    let options = EngineOptions { mode: args.engine.mode.or(Some(Mode::Lazy)), ..args.engine };
+    let mut config = options.config();
     if let Some(bytes) = args.max_stack {
         config.max_wasm_stack(bytes);
     }
     let engine = Engine::new(&config)?;
-    let bytes = input::load(&file)?;
-    let module = Module::from_bytes(&engine, bytes).with_context(|| name.clone())?;
+    let module = arrival::from_file(&engine, &options, &file)?;
 
     let host = Host { wasi: wasi(args, &file, guest_args)?, limits: limits(args) };
     let mut store = Store::new(&engine, host);

@@ -1,6 +1,8 @@
 //! The state of a running script, and its commands.
 
 use super::{Options, Verdict, spectest, values};
+use crate::arrival;
+use crate::options::EngineOptions;
 use engine_instance::{
     DecodeError, Engine, Error, Extern, Features, Instance, LinkError, Linker, Module, Result, Store, Trap,
     Val,
@@ -58,6 +60,8 @@ enum Outcome {
 /// A running script.
 pub(super) struct Script {
     engine: Engine,
+    /// How modules come into it.
+    options: EngineOptions,
     store: Store<()>,
     linker: Linker<()>,
     features: Features,
@@ -107,6 +111,7 @@ impl Script {
             engine,
             store,
             linker,
+            options: options.engine,
             features: options.features,
             leave_out: options.leave_out,
             current: None,
@@ -243,7 +248,7 @@ impl Script {
             Ok(bytes) => bytes,
             Err(error) => return fail(format!("the text does not parse: {error}")),
         };
-        Module::new(&self.engine, bytes).map_err(|error| self.stop(&error))
+        arrival::from_bytes(&self.engine, &self.options, bytes).map_err(|error| self.stop(&error))
     }
 
     fn instantiate(&mut self, module: &Module) -> Step<Instance> {
@@ -344,7 +349,7 @@ impl Script {
     }
 
     fn expect_refused(&self, bytes: &[u8], message: &str) -> Step {
-        match Module::new(&self.engine, bytes) {
+        match arrival::from_bytes(&self.engine, &self.options, bytes.to_vec()) {
             Ok(_) => fail(format!("the module is accepted, expected \"{message}\"")),
             Err(error) if error.downcast_ref::<DecodeError>().is_none() => {
                 fail(format!("{error:#}, expected \"{message}\""))
