@@ -1,10 +1,10 @@
 //! What compiling a module takes: time against validation alone, memory, and a digest of the code.
 
-use crate::options::{EngineOptions, Tier};
+use crate::options::{EngineOptions, Mode, Tier};
 use bytes::Bytes;
 use engine_baseline::CompileError;
 use engine_decoder::{DecodedModule, Features};
-use engine_instance::{CompilationMode, Engine, Error, Module, Result};
+use engine_instance::{CompilationMode, Engine, Error, Module, Result, StreamingCompiler};
 use engine_machine::{AccessMode, CodeBatch, CodeFlags, TargetFeatures};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -54,7 +54,10 @@ impl Stats {
     }
 }
 
-/// Measures a module. Times are the least of `repeat` runs, which alternate between validation and compilation; memory is
+/// Bytes in which a module is delivered in streaming mode.
+const CHUNK: usize = 64 << 10;
+
+/// Measures a module, compiled eagerly, in the background or while it arrives. Times are the least of `repeat` runs, which alternate between validation and compilation; memory is
 /// measured once before, as nothing is warm then.
 ///
 /// # Errors
@@ -65,8 +68,16 @@ pub fn measure(bytes: &[u8], options: &EngineOptions, repeat: u32) -> Result<Sta
     config.compile_tasks(options.compile_tasks.unwrap_or(1)).compilation_mode(CompilationMode::Eager);
     let engine = Engine::new(&config)?;
     let bytes = Bytes::copy_from_slice(bytes);
-    let compile =
-        || Module::from_decoded(&engine, DecodedModule::decode(bytes.clone(), Features::default())?);
+    let compile = || match options.mode {
+        Some(Mode::Streaming) => {
+            let mut compiler = StreamingCompiler::new(&engine);
+            compiler.expect_size(bytes.len());
+            bytes.chunks(CHUNK).try_for_each(|chunk| compiler.push(chunk))?;
+            compiler.finish()
+        }
+        Some(Mode::Async) => Module::compile_async(&engine, bytes.clone()).wait(),
+        _ => Module::from_bytes(&engine, bytes.clone()),
+    };
 
     let (module, peak_bytes) = with_peak_memory(compile)?;
     let decoded = module.decoded().clone();

@@ -14,7 +14,7 @@ use engine_machine::AccessMode;
 use std::sync::Arc;
 
 /// Wasm bytes of bodies that may wait for the workers before whoever delivers more helps them.
-const PRESSURE: usize = 16 * PIECE_BYTES;
+const PRESSURE: usize = 4 * PIECE_BYTES;
 
 /// A module that is compiled while its bytes arrive. Dropping it aborts.
 #[derive(Debug)]

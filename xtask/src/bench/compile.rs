@@ -92,14 +92,19 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
 
 /// The modules to measure.
 fn files(args: &Args) -> Result<Vec<PathBuf>> {
-    let mut files = args.files.clone();
+    modules(&args.files, |name| args.wants(name))
+}
+
+/// These files, or if there are none the modules of the corpus; of them, those that are wanted.
+pub(super) fn modules(files: &[PathBuf], wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+    let mut files = files.to_vec();
     if files.is_empty() {
         for package in &PACKAGES {
             package.fetch()?;
             files.extend(package.modules());
         }
     }
-    files.retain(|file| args.wants(&file.to_string_lossy()));
+    files.retain(|file| wanted(&file.to_string_lossy()));
     Ok(files)
 }
 

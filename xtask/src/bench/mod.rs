@@ -13,6 +13,7 @@ mod scaling;
 mod startup;
 mod statistics;
 mod stats;
+mod streaming;
 mod threads;
 
 use anyhow::{Result, ensure};
@@ -30,6 +31,8 @@ pub enum Command {
     Instantiate(instantiate::Args),
     /// Calls between host and Wasm, against indirect C calls
     Calls(calls::Args),
+    /// Modules compiled while they arrive, against the whole
+    Streaming(streaming::Args),
     /// Growth of compile time and memory with a module's size, for synthetic families
     Scaling(scaling::Args),
 }
@@ -37,7 +40,10 @@ pub enum Command {
 impl Command {
     /// Whether our own process is measured, besides others or alone.
     fn measures_own_process(&self) -> bool {
-        matches!(self, Command::Compile(_) | Command::Instantiate(_) | Command::Calls(_))
+        matches!(
+            self,
+            Command::Compile(_) | Command::Instantiate(_) | Command::Calls(_) | Command::Streaming(_)
+        )
     }
 }
 
@@ -56,6 +62,7 @@ pub fn main(command: &Command, json: bool) -> Result<()> {
         Command::Startup(args) => startup::main(args, json)?,
         Command::Instantiate(args) => instantiate::main(args, json)?,
         Command::Calls(args) => calls::main(args, json)?,
+        Command::Streaming(args) => streaming::main(args, json)?,
         Command::Scaling(args) => scaling::main(args, json)?,
     }
     let steal = crate::process::steal_ticks() - steal;

@@ -27,8 +27,19 @@ impl Stats {
     /// # Errors
     /// If the module does not compile: the engine's message, and the command.
     pub fn of(engine: &Path, file: &Path, tier: &str, repeat: u32, threads: usize) -> Result<Stats> {
+        Stats::of_mode(engine, file, &["--tier", tier], repeat, threads)
+    }
+
+    /// The same with more options of the engine's.
+    pub fn of_mode(
+        engine: &Path,
+        file: &Path,
+        options: &[&str],
+        repeat: u32,
+        threads: usize,
+    ) -> Result<Stats> {
         let mut command = Command::new(engine);
-        command.args(["compile", "--stats", "json", "--tier", tier, "--repeat", &repeat.to_string()]);
+        command.args(["compile", "--stats", "json", "--repeat", &repeat.to_string()]).args(options);
         command.args(["--compile-tasks", &threads.to_string()]);
         let output = command.arg(file).output().context("starting the engine")?;
         if !output.status.success() {
