@@ -13,7 +13,7 @@
 //!
 //! Fixing code of conditional forward edges goes out of line (`Deferred`), that of back-edges inline.
 
-use crate::env::Kinds;
+use engine_machine::Kinds;
 use crate::generator::{Generator, Pending};
 use crate::lookahead::LoopFacts;
 use crate::value::{Place, Value};

@@ -1,7 +1,7 @@
 //! One function, from prologue to side tables.
 
 use crate::control::kind_of;
-use crate::env::Kinds;
+use engine_machine::Kinds;
 use crate::generator::{Generator, Local};
 use crate::visitor::{Both, Reachable};
 use crate::{CompileError, Validators};

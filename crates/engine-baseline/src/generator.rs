@@ -16,7 +16,7 @@
 //! * No operand below `lazy_floor` is lazy, so that looking for lazy operands is bounded by a constant.
 
 use crate::control::{Control, Deferred, TableEdge};
-use crate::env::ModuleEnv;
+use engine_machine::ModuleEnv;
 use crate::lookahead::Lookahead;
 use crate::moves::Move;
 use crate::value::{Place, Value};

@@ -50,7 +50,7 @@ mod val;
 
 pub use config::{CompilationMode, Config};
 pub use engine::Engine;
-pub use engine_compiler::{LazyStats, LazyValidation};
+pub use engine_compiler::{LazyStats, LazyValidation, Tiering};
 pub use error::{Context, Error, Result};
 pub use extern_::{Export, Extern};
 pub use externref::ExternRef;
@@ -76,4 +76,4 @@ pub use engine_decoder::{
     DecodeError, DecodedModule, ExternType, Features, FuncIndex, FuncType, GlobalType, HeapType, MemoryType,
     RefType, TableType, ValType,
 };
-pub use engine_machine::{Arch, TargetFeatures, TrapCode};
+pub use engine_machine::{Arch, TargetFeatures, Tier, TrapCode};
