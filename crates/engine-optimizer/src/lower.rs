@@ -91,9 +91,12 @@ impl<'a> Lower<'a> {
         self.number(graph);
         let context = Context::<M> { graph, schedule, masm: core::marker::PhantomData };
         let mut ranges = vec![(0, 0); self.code.blocks.len()];
+        let mut edges = Vec::new();
         for &block in graph.layout.iter().rev() {
-            // The blocks of its edges stand directly behind it.
-            for edge in graph.succs(block) {
+            // The blocks of its edges stand directly behind it, in order.
+            edges.clear();
+            edges.extend(graph.succs(block));
+            for &edge in edges.iter().rev() {
                 let number = self.split[edge.index()];
                 if number != NONE {
                     let start = self.code.insts.len() as u32;
