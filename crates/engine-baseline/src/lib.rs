@@ -8,7 +8,6 @@
 //!  moves.rs      parallel moves
 //!  generator.rs  registers, slots, operands, locals
 //!  value.rs      operands
-//!  env.rs        the module's facts
 //! ```
 //!
 //! Code depends on nothing but the sections before the code section, the body, and the [`CodeFlags`]: the same on every
@@ -18,7 +17,6 @@
 mod call;
 mod compare;
 mod control;
-mod env;
 mod function;
 mod generator;
 mod lookahead;
@@ -28,7 +26,7 @@ mod numeric;
 mod value;
 mod visitor;
 
-pub use env::ModuleEnv;
+pub use engine_machine::ModuleEnv;
 
 use engine_decoder::{Body, DecodeError, DecodedModule, DefinedFuncIndex, FuncIndex, QuickValidator};
 use engine_machine::{Aarch64, Arch, CodeBatch, CodeFlags, X64};
@@ -117,6 +115,12 @@ impl<'a> BaselineCompiler<'a> {
     pub fn take_batch(&mut self, replacement: CodeBatch) -> CodeBatch {
         use engine_machine::masm::Masm;
         each!(&mut self.generator, generator => generator.masm.emitter().take_batch(replacement))
+    }
+
+    /// Exchanges the batch for another, to which functions are added from now on.
+    pub fn exchange_batch(&mut self, batch: &mut CodeBatch) {
+        use engine_machine::masm::Masm;
+        each!(&mut self.generator, generator => generator.masm.emitter().exchange_batch(batch))
     }
 }
 

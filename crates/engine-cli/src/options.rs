@@ -1,7 +1,7 @@
 //! Options that several commands share, and how their values are written.
 
 use clap::{Args, ValueEnum};
-use engine_instance::{CompilationMode, Config, LazyValidation};
+use engine_instance::{CompilationMode, Config, LazyValidation, Tiering};
 use engine_machine::{Arch, TargetFeatures};
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +12,18 @@ pub enum Tier {
     /// Single-pass code.
     #[default]
     Baseline,
+    /// Optimised code, and single-pass code of functions that are too large or complex to optimise.
+    Optimized,
+}
+
+impl Tier {
+    /// The engine's setting.
+    pub fn tiering(self) -> Tiering {
+        Tiering::Off(match self {
+            Tier::Baseline => engine_machine::Tier::Baseline,
+            Tier::Optimized => engine_machine::Tier::Optimized,
+        })
+    }
 }
 
 /// Which instructions code may use.
@@ -94,6 +106,7 @@ impl EngineOptions {
         {
             config.target(TargetFeatures::floor(arch));
         }
+        config.tiering(self.tier.tiering());
         config.memory_guard(self.memory_mode == MemoryMode::Guarded);
         match self.mode.unwrap_or_default() {
             Mode::Eager | Mode::Async | Mode::Streaming => config.compilation_mode(CompilationMode::Eager),

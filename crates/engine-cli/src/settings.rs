@@ -31,7 +31,7 @@ pub(crate) fn run(args: &SettingsArgs) -> Result<()> {
                 "arch": target.arch.to_string(),
                 "cpu_features": cpu,
                 "wasm_features": enabled,
-                "tiers": ["baseline"],
+                "tiers": ["baseline", "optimized"],
                 "executable_memory": engine.is_ok(),
             })
         );
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &SettingsArgs) -> Result<()> {
         println!("{title:<16} {name}: {}", if *on { "yes" } else { "no" });
     }
     println!("proposals        {}", enabled.join(", "));
-    println!("tiers            baseline");
+    println!("tiers            baseline, optimized");
     match engine {
         Ok(_) => println!("executable code  allowed"),
         Err(error) => println!("executable code  not possible: {error:#}"),

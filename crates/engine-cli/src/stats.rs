@@ -2,7 +2,7 @@
 
 use crate::options::{EngineOptions, Mode, Tier};
 use bytes::Bytes;
-use engine_baseline::CompileError;
+use engine_compiler::CompileError;
 use engine_decoder::{DecodedModule, Features};
 use engine_instance::{CompilationMode, Engine, Error, Module, Result, StreamingCompiler};
 use engine_machine::{AccessMode, CodeBatch, CodeFlags, TargetFeatures};
@@ -138,10 +138,9 @@ fn code_flags(options: &EngineOptions) -> Result<CodeFlags> {
 /// # Errors
 /// That of the first function that does not compile.
 pub fn compile_batch(decoded: &DecodedModule, tier: Tier, flags: &CodeFlags) -> Result<CodeBatch> {
-    let Tier::Baseline = tier;
-    engine_baseline::compile_all(decoded, *flags).map_err(|error| match error {
+    engine_compiler::compile_all(decoded, tier.tiering(), *flags).map_err(|error| match error {
         // A decoding error stands for itself, so that callers find it by its own type.
-        CompileError::Invalid(error) => Error::new(error),
+        CompileError::Decode(error) => Error::new(error),
         other => Error::new(other),
     })
 }

@@ -32,7 +32,7 @@ pub use lazy::{LazyStats, LazyValidation, Start};
 pub use queue::CompilationUnit;
 pub use state::{CompilationEvent, CompilationState, CompilationUnitBuilder, CompileMode, Level};
 pub use streaming::StreamingCompiler;
-pub use tier::{Baseline, FunctionCompiler, Tier};
+pub use tier::{Baseline, FunctionCompiler, Optimized, Tier, Tiering, compile_all};
 
 use engine_baseline::ModuleEnv;
 use engine_codemanager::{CodeConfig, CodeManager, NativeModule, StubCode, WithoutCode};
@@ -64,6 +64,8 @@ pub struct CompilerConfig {
     pub interruptible: bool,
     /// Replace NaN results by the canonical NaN.
     pub canonicalize_nans: bool,
+    /// Which tiers compile, and when.
+    pub tiering: Tiering,
     /// Threads that compile at the same time, the one that waits for the module included; with 0 and 1 only that one.
     pub compile_tasks: usize,
 }
@@ -215,7 +217,7 @@ impl Compiler {
         let native =
             NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
-        let tiers: [Arc<dyn Tier>; 2] = [Arc::new(Baseline), Arc::new(Baseline)];
+        let tiers: [Arc<dyn Tier>; 2] = [self.config.tiering.first(), Arc::new(Optimized)];
         Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start)))
     }
 

@@ -3,7 +3,9 @@
 use crate::CompileError;
 use engine_baseline::{BaselineCompiler, ModuleEnv};
 use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
-use engine_machine::CodeBatch;
+use engine_machine::{CodeBatch, CodeFlags};
+use engine_optimizer::{Entry, OptimizingCompiler};
+use std::sync::Arc;
 
 /// A compiler for functions. Registered once for an engine; used by all its threads.
 pub trait Tier: Send + Sync {
@@ -29,6 +31,49 @@ pub trait FunctionCompiler<'a> {
     fn batch(&mut self) -> &CodeBatch;
     /// Takes the functions compiled so far and goes on with `replacement`, whose allocations are reused.
     fn take_batch(&mut self, replacement: CodeBatch) -> CodeBatch;
+}
+
+/// Which tiers compile a module, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Tiering {
+    /// One tier compiles everything.
+    Off(engine_machine::Tier),
+}
+
+impl Default for Tiering {
+    fn default() -> Tiering {
+        Tiering::Off(engine_machine::Tier::Baseline)
+    }
+}
+
+impl Tiering {
+    /// Whoever compiles a function first.
+    pub(crate) fn first(self) -> Arc<dyn Tier> {
+        match self {
+            Tiering::Off(engine_machine::Tier::Baseline) => Arc::new(Baseline),
+            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized),
+        }
+    }
+}
+
+/// Compiles all functions of a module on this thread, in order: for tools and tests.
+///
+/// # Errors
+/// That of the first function that does not compile.
+pub fn compile_all(
+    decoded: &DecodedModule,
+    tiering: Tiering,
+    flags: CodeFlags,
+) -> Result<CodeBatch, CompileError> {
+    let env = ModuleEnv::new(decoded.module.clone(), flags);
+    let tier = tiering.first();
+    let mut functions = tier.functions(&env);
+    for func in 0..decoded.module.num_defined_functions() {
+        let func = DefinedFuncIndex(func);
+        functions.compile(decoded, func, decoded.body_at(func))?;
+    }
+    Ok(functions.take_batch(CodeBatch::default()))
 }
 
 /// The single-pass compiler as a tier.
@@ -58,5 +103,54 @@ impl<'a> FunctionCompiler<'a> for BaselineCompiler<'a> {
     }
     fn take_batch(&mut self, replacement: CodeBatch) -> CodeBatch {
         BaselineCompiler::take_batch(self, replacement)
+    }
+}
+
+/// The optimising compiler as a tier. What it declines, the single-pass compiler compiles.
+#[derive(Clone, Copy, Debug)]
+pub struct Optimized;
+
+impl Tier for Optimized {
+    fn name(&self) -> &'static str {
+        "optimized"
+    }
+    fn functions<'a>(&self, env: &'a ModuleEnv) -> Box<dyn FunctionCompiler<'a> + 'a> {
+        Box::new(OptimizedOrBaseline {
+            optimizing: OptimizingCompiler::new(env),
+            baseline: BaselineCompiler::new(env),
+            empty: CodeBatch::default(),
+        })
+    }
+}
+
+struct OptimizedOrBaseline<'a> {
+    optimizing: OptimizingCompiler<'a>,
+    baseline: BaselineCompiler<'a>,
+    /// Of the two compilers, the optimising one has the batch, except while the other one needs it.
+    empty: CodeBatch,
+}
+
+impl<'a> FunctionCompiler<'a> for OptimizedOrBaseline<'a> {
+    fn compile(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        body: Body<'a>,
+    ) -> Result<(), CompileError> {
+        if self.optimizing.compile(decoded, func, body, Entry::Function).is_ok() {
+            return Ok(());
+        }
+        self.optimizing.exchange_batch(&mut self.empty);
+        self.baseline.exchange_batch(&mut self.empty);
+        let result = self.baseline.compile(decoded, func, body);
+        self.baseline.exchange_batch(&mut self.empty);
+        self.optimizing.exchange_batch(&mut self.empty);
+        Ok(result?)
+    }
+    fn batch(&mut self) -> &CodeBatch {
+        self.optimizing.batch()
+    }
+    fn take_batch(&mut self, replacement: CodeBatch) -> CodeBatch {
+        self.optimizing.take_batch(replacement)
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 fn compiler(compile_tasks: usize) -> Arc<Compiler> {
     let target = TargetFeatures::detect().expect("a supported CPU");
     let config = CompilerConfig {
+        tiering: Tiering::default(),
         target,
         spectre: true,
         interruptible: true,

@@ -1,6 +1,6 @@
 //! Settings of an engine.
 
-use engine_compiler::{Executor, LazyValidation, Start};
+use engine_compiler::{Executor, LazyValidation, Start, Tiering};
 use engine_decoder::Features;
 use engine_machine::TargetFeatures;
 use std::sync::Arc;
@@ -40,6 +40,7 @@ pub struct Config {
     pub(crate) executor: Option<Arc<dyn Executor>>,
     pub(crate) compilation_mode: CompilationMode,
     pub(crate) lazy_validation: LazyValidation,
+    pub(crate) tiering: Tiering,
 }
 
 impl Default for Config {
@@ -64,6 +65,7 @@ impl Config {
             executor: None,
             compilation_mode: CompilationMode::Eager,
             lazy_validation: LazyValidation::AtLoad,
+            tiering: Tiering::default(),
         }
     }
 
@@ -136,6 +138,12 @@ impl Config {
     /// invalid module is refused. With [`LazyValidation::AtFirstCall`], calling an invalid function fails instead.
     pub fn lazy_validation(&mut self, validation: LazyValidation) -> &mut Config {
         self.lazy_validation = validation;
+        self
+    }
+
+    /// Which compilers make a module's code, and when. Default: the single-pass compiler makes all of it.
+    pub fn tiering(&mut self, tiering: Tiering) -> &mut Config {
+        self.tiering = tiering;
         self
     }
 

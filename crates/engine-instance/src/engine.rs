@@ -66,6 +66,7 @@ impl Engine {
             interruptible: config.interruptible,
             canonicalize_nans: config.canonicalize_nans,
             compile_tasks: config.compile_tasks,
+            tiering: config.tiering,
         };
         let code_config = CodeConfig { perf_map: config.perf_map, ..CodeConfig::default() };
         let compiler = Compiler::with_code_config(compiler_config, code_config, config.executor.clone())

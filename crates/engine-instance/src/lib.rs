@@ -53,7 +53,7 @@ mod val;
 pub use compile_job::CompileJob;
 pub use config::{CompilationMode, Config};
 pub use engine::Engine;
-pub use engine_compiler::{CompilationEvent, Executor, LazyStats, LazyValidation};
+pub use engine_compiler::{CompilationEvent, Executor, LazyStats, LazyValidation, Tiering};
 pub use error::{Context, Error, Result};
 pub use extern_::{Export, Extern};
 pub use externref::ExternRef;
@@ -81,4 +81,4 @@ pub use engine_decoder::{
     DecodeError, DecodedModule, ExternType, Features, FuncIndex, FuncType, GlobalType, HeapType, MemoryType,
     RefType, TableType, ValType,
 };
-pub use engine_machine::{Arch, TargetFeatures, TrapCode};
+pub use engine_machine::{Arch, TargetFeatures, Tier, TrapCode};

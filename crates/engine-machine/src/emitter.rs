@@ -155,6 +155,11 @@ impl Emitter {
         mem::replace(&mut self.batch, replacement)
     }
 
+    /// Exchanges the batch for another, and goes on with that.
+    pub fn exchange_batch(&mut self, batch: &mut CodeBatch) {
+        mem::swap(&mut self.batch, batch);
+    }
+
     /// Sets the operator, as an offset into the body, that code emitted from here on belongs to.
     #[inline]
     pub fn set_wasm_offset(&mut self, offset: u32) {

@@ -177,6 +177,21 @@ pub enum Conversion {
     Reinterpret { from: ValKind },
 }
 
+impl Conversion {
+    /// Float to integer.
+    pub const fn truncate(from: ValKind, to: Size, signed: bool, saturating: bool) -> Conversion {
+        Conversion::Truncate { from, to, signed, saturating }
+    }
+    /// Integer to float.
+    pub const fn convert(from: Size, signed: bool, to: ValKind) -> Conversion {
+        Conversion::Convert { from, signed, to }
+    }
+    /// Same bits.
+    pub const fn reinterpret(from: ValKind) -> Conversion {
+        Conversion::Reinterpret { from }
+    }
+}
+
 /// Loads from memory: width, extension and result kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -269,6 +284,9 @@ pub trait IntegerAsm {
     /// Division, with its traps. On CPUs with [`Masm::DIVISION`] registers, `lhs` is the dividend register, `dst` the
     /// quotient or remainder register, and `rhs` neither. `lhs` and `rhs` may be destroyed where `DIVISION` says so.
     fn divide(&mut self, op: Division, size: Size, dst: Reg, lhs: Reg, rhs: Reg);
+    /// `dst` = the upper half of the 128-bit product. On CPUs with [`Masm::DIVISION`] registers, `lhs` is the dividend register, which
+    /// is destroyed, and `dst` the remainder register.
+    fn multiply_high(&mut self, signed: bool, dst: Reg, lhs: Reg, rhs: Reg);
     /// One-operand operation.
     fn unary(&mut self, op: Unary, size: Size, dst: Reg, src: Reg);
     /// Compares, setting flags.
@@ -352,6 +370,8 @@ pub trait ControlAsm {
     /// Tears the frame down and returns, popping `param_bytes` of stack parameters.
     fn epilogue(&mut self, param_bytes: u32);
 
+    /// `sp = fp + offset`: a frame that is there already gets another size.
+    fn set_stack_pointer(&mut self, offset: i32);
     /// Moves the stack pointer down by a multiple of 16, for stack parameters.
     fn push_area(&mut self, bytes: u32);
     /// Stores to `[sp + offset]`.
@@ -384,6 +404,9 @@ pub trait Masm: IntegerAsm + FloatAsm + MemoryAsm + ControlAsm + Sized {
     const FLOAT_HOMES: &'static [Reg];
     /// Fixed registers of division, if the CPU has such; both are temporaries.
     const DIVISION: Option<DivisionRegs>;
+
+    /// Whether most operations overwrite their first operand, so that a result is best put in its register.
+    const TWO_ADDRESS: bool;
 
     /// A macro-assembler that emits for these flags.
     fn new(flags: &CodeFlags) -> Self;

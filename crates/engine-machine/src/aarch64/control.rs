@@ -110,6 +110,9 @@ impl ControlAsm for Aarch64 {
         a64!(self ; ret);
     }
 
+    fn set_stack_pointer(&mut self, offset: i32) {
+        self.add_constant(Size::S64, SP, FP, i64::from(offset));
+    }
     fn push_area(&mut self, bytes: u32) {
         debug_assert!(bytes.is_multiple_of(16));
         if bytes > 0 {

@@ -231,6 +231,14 @@ impl IntegerAsm for Aarch64 {
         }
     }
 
+    fn multiply_high(&mut self, signed: bool, dst: Reg, lhs: Reg, rhs: Reg) {
+        if signed {
+            a64!(self ; smulh X(dst), X(lhs), X(rhs));
+        } else {
+            a64!(self ; umulh X(dst), X(lhs), X(rhs));
+        }
+    }
+
     fn unary(&mut self, op: Unary, size: Size, dst: Reg, src: Reg) {
         match op {
             Unary::Clz => int!(self, size ; clz dst, src),

@@ -87,6 +87,9 @@ impl ControlAsm for X64 {
         }
     }
 
+    fn set_stack_pointer(&mut self, offset: i32) {
+        self.lea(Reg::gpr(RSP), Reg::gpr(RBP), offset);
+    }
     fn push_area(&mut self, bytes: u32) {
         debug_assert!(bytes.is_multiple_of(16));
         if bytes > 0 {

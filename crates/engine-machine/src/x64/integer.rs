@@ -344,6 +344,11 @@ impl IntegerAsm for X64 {
         }
     }
 
+    fn multiply_high(&mut self, signed: bool, dst: Reg, lhs: Reg, rhs: Reg) {
+        debug_assert!(lhs == RAX && dst == RDX);
+        self.rr(op1(0xf7), W::W1, if signed { 5 } else { 4 }, rhs.number());
+    }
+
     fn unary(&mut self, op: Unary, size: Size, dst: Reg, src: Reg) {
         let width = w(size);
         let (d, s) = (dst.number(), src.number());

@@ -68,6 +68,7 @@ impl Masm for X64 {
     const INT_HOMES: &'static [Reg] = abi::X64.int_params;
     const FLOAT_HOMES: &'static [Reg] = abi::X64.float_params;
     const DIVISION: Option<DivisionRegs> = Some(DivisionRegs { dividend: RAX, remainder: RDX });
+    const TWO_ADDRESS: bool = true;
 
     fn new(flags: &CodeFlags) -> X64 {
         X64 { emitter: Emitter::new(), features: flags.target }

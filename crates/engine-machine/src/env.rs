@@ -1,18 +1,21 @@
 //! What compiling a module's functions needs to know of the module, computed once.
 
+use crate::abi::CallLayout;
+use crate::{Arch, CodeFlags, VmLayout, abi};
 use engine_decoder::{Module, TypeIndex, ValKind};
-use engine_machine::abi::CallLayout;
-use engine_machine::{Arch, CodeFlags, VmLayout, abi};
 use std::sync::Arc;
 
 /// A module's facts for code generation. Shared by all threads that compile it.
 #[derive(Debug)]
 pub struct ModuleEnv {
-    pub(crate) module: Arc<Module>,
-    pub(crate) flags: CodeFlags,
-    pub(crate) layout: VmLayout,
-    /// By type index.
-    pub(crate) calls: Vec<CallLayout>,
+    /// The module.
+    pub module: Arc<Module>,
+    /// What code is made for.
+    pub flags: CodeFlags,
+    /// Where everything is, seen from a vmctx.
+    pub layout: VmLayout,
+    /// Where parameters and results travel, by type index.
+    pub calls: Vec<CallLayout>,
     /// Kinds of the parameters and results of all types, in order, one byte each.
     kinds: Vec<ValKind>,
     /// By type index: where the parameters' kinds start and the results' end.
@@ -38,7 +41,7 @@ impl ModuleEnv {
         ModuleEnv { module, flags, layout, calls, kinds, ranges }
     }
     /// Kinds of a type's parameters and results.
-    pub(crate) fn kinds(&self, ty: TypeIndex) -> (&[ValKind], &[ValKind]) {
+    pub fn kinds(&self, ty: TypeIndex) -> (&[ValKind], &[ValKind]) {
         let (start, end) = self.ranges[ty.index()];
         let params = self.module.types[ty.index()].params().len();
         self.kinds[start as usize..end as usize].split_at(params)
@@ -55,7 +58,7 @@ impl ModuleEnv {
 
 /// Kinds of a block's parameters or results.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kinds<'a> {
+pub enum Kinds<'a> {
     /// At most one.
     One(Option<ValKind>),
     /// As listed.
@@ -63,12 +66,21 @@ pub(crate) enum Kinds<'a> {
 }
 
 impl Kinds<'_> {
+    /// How many.
     pub fn len(self) -> usize {
         match self {
             Kinds::One(kind) => usize::from(kind.is_some()),
             Kinds::List(kinds) => kinds.len(),
         }
     }
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+    /// One of them.
+    ///
+    /// # Panics
+    /// If there is no such value.
     pub fn get(self, index: usize) -> ValKind {
         match self {
             Kinds::One(Some(kind)) => kind,
