@@ -262,6 +262,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         if !leaf {
             self.masm.stack_check(TrapCode::StackOverflow);
         }
+        self.charge_entry();
         if layout.result_bytes > 0 {
             self.masm.store_frame(ValKind::I64, frame::RESULT_AREA, M::CONVENTION.result_area);
         }

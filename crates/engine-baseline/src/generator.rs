@@ -15,7 +15,7 @@
 //! * A local with `pending` lazy operands does not change: `before_local_changes` first gives them a place of their own.
 //! * No operand below `lazy_floor` is lazy, so that looking for lazy operands is bounded by a constant.
 
-use crate::control::{Control, Deferred, TableEdge};
+use crate::control::{Constant, Control, Deferred, TableEdge};
 use crate::lookahead::Lookahead;
 use crate::moves::Move;
 use crate::value::{Place, Value};
@@ -85,6 +85,8 @@ pub(crate) struct Generator<'a, M> {
     pub stack: Vec<Value>,
     pub control: Vec<Control<'a>>,
     pub deferred: Vec<Deferred>,
+    /// Operands of `Deferred::HotLoop`s, in order.
+    pub constants: Vec<Constant>,
     /// Edges of the `br_table` being compiled: target, label, fixing code, values to copy.
     pub table: Vec<TableEdge>,
     /// Labels of its entries.
@@ -145,6 +147,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             stack: Vec::new(),
             control: Vec::new(),
             deferred: Vec::new(),
+            constants: Vec::new(),
             table: Vec::new(),
             table_labels: Vec::new(),
             moves: Vec::new(),
@@ -181,6 +184,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.stack.clear();
         self.control.clear();
         self.deferred.clear();
+        self.constants.clear();
         self.temporaries = M::TEMPORARIES;
         self.cached = RegSet::EMPTY;
         self.held = RegSet::EMPTY;

@@ -18,6 +18,8 @@ pub(crate) struct LoopFacts {
     pub assigned: u64,
     /// Whether it calls anything, the runtime included.
     pub calls: bool,
+    /// Bytes of its body, inner loops included. While it is open, where it begins.
+    pub bytes: u32,
 }
 
 /// A local's facts.
@@ -326,12 +328,12 @@ impl Lookahead {
                 cursor.skip_type()?;
                 let is_loop = opcode == 0x03;
                 let loop_index = if is_loop { self.loops.len() as u32 } else { NO_LOOP };
-                let outer =
-                    LoopFacts { used: state.used, assigned: state.assigned, calls: state.seen & calls != 0 };
+                let calls = state.seen & calls != 0;
+                let outer = LoopFacts { used: state.used, assigned: state.assigned, calls, bytes: 0 };
                 self.blocks.push(Block { id: state.next_block, loop_index, written: state.written, outer });
                 state.next_block += 1;
                 if is_loop {
-                    self.loops.push(LoopFacts::default());
+                    self.loops.push(LoopFacts { bytes: cursor.at as u32, ..LoopFacts::default() });
                     (state.used, state.assigned) = (0, 0);
                     self.uses_memory |= state.seen & MEMORY != 0;
                     state.seen = 0;
@@ -350,10 +352,12 @@ impl Lookahead {
                 state.written = block.written;
                 if block.loop_index != NO_LOOP {
                     self.uses_memory |= state.seen & MEMORY != 0;
+                    let begin = self.loops[block.loop_index as usize].bytes;
                     let found = LoopFacts {
                         used: state.used,
                         assigned: state.assigned,
                         calls: state.seen & calls != 0,
+                        bytes: cursor.at as u32 - begin,
                     };
                     self.loops[block.loop_index as usize] = found;
                     state.used |= block.outer.used;

@@ -15,6 +15,7 @@ fn flags(arch: Arch, memory_access: AccessMode) -> CodeFlags {
         spectre: true,
         interruptible: true,
         canonicalize_nans: false,
+        tier_up_budget: 0,
     }
 }
 

@@ -14,15 +14,21 @@ pub enum Tier {
     Baseline,
     /// Optimised code, and single-pass code of functions that are too large or complex to optimise.
     Optimized,
+    /// Single-pass code first, and optimised code for what turns out to be hot.
+    Dynamic,
+    /// Single-pass code first, then optimised code of everything.
+    Eager,
 }
 
 impl Tier {
     /// The engine's setting.
     pub fn tiering(self) -> Tiering {
-        Tiering::Off(match self {
-            Tier::Baseline => engine_machine::Tier::Baseline,
-            Tier::Optimized => engine_machine::Tier::Optimized,
-        })
+        match self {
+            Tier::Baseline => Tiering::Off(engine_machine::Tier::Baseline),
+            Tier::Optimized => Tiering::Off(engine_machine::Tier::Optimized),
+            Tier::Dynamic => Tiering::Dynamic,
+            Tier::Eager => Tiering::Eager,
+        }
     }
 }
 
@@ -86,6 +92,9 @@ pub struct EngineOptions {
     /// How memories are protected (for testing)
     #[arg(long, value_name = "MODE", default_value_t)]
     pub memory_mode: MemoryMode,
+    /// With `--tier dynamic`, how many bytes of Wasm, by estimate, a function executes before it is optimised
+    #[arg(long, value_name = "N")]
+    pub tier_up_budget: Option<u32>,
     /// When functions are compiled (default: lazy for `run`, which is fastest to the first output; else eager)
     #[arg(long, value_name = "MODE")]
     pub mode: Option<Mode>,
@@ -115,6 +124,9 @@ impl EngineOptions {
                 config.compilation_mode(CompilationMode::Lazy).lazy_validation(LazyValidation::AtFirstCall)
             }
         };
+        if let Some(budget) = self.tier_up_budget {
+            config.tier_up_budget(budget);
+        }
         if let Some(threads) = self.compile_tasks {
             config.compile_tasks(threads);
         }
@@ -127,6 +139,7 @@ impl fmt::Display for EngineOptions {
         let EngineOptions { tier, cpu, memory_mode, .. } = self;
         let mode = self.mode.unwrap_or_default();
         write!(f, "--tier {tier} --cpu {cpu} --mode {mode} --memory-mode {memory_mode}")?;
+        self.tier_up_budget.map_or(Ok(()), |budget| write!(f, " --tier-up-budget {budget}"))?;
         self.compile_tasks.map_or(Ok(()), |threads| write!(f, " --compile-tasks {threads}"))?;
         if mode == Mode::Streaming {
             write!(f, " --chunk-seed {}", self.chunk_seed)?;

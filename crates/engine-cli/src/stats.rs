@@ -130,7 +130,14 @@ fn code_flags(options: &EngineOptions) -> Result<CodeFlags> {
         MemoryMode::Guarded => AccessMode::Guarded,
         MemoryMode::Checked => AccessMode::Checked,
     };
-    Ok(CodeFlags { target, memory_access, spectre: true, interruptible: true, canonicalize_nans: false })
+    Ok(CodeFlags {
+        target,
+        memory_access,
+        spectre: true,
+        interruptible: true,
+        canonicalize_nans: false,
+        tier_up_budget: 0,
+    })
 }
 
 /// Compiles every function that a module defines, in order, without placing the code anywhere.

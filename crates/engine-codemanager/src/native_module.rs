@@ -20,7 +20,8 @@ use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use engine_decoder::{DefinedFuncIndex, FuncIndex, Module};
-use engine_machine::{CodeBatch, CodeFlags, RelocTarget, Site, Tier};
+use engine_machine::{CodeBatch, CodeFlags, Entry, RelocTarget, Site, Tier};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Pages of code of one module. Readers reach it from [`lookup`](crate::lookup) without locks.
@@ -97,6 +98,8 @@ struct State {
     cursor: usize,
     /// Address of each defined function's code, and its tier in the lowest bit; 0 if there is none.
     current: Vec<usize>,
+    /// Addresses of code that is entered at a loop's header: by the function's defined index and the loop operator's offset in the body.
+    loops: HashMap<(u32, u32), usize>,
     /// First byte of each function's code that was replaced (its length is in its block). It stays until the module goes;
     /// here is where freeing it earlier belongs, once every store that was inside Wasm at the replacement has left.
     replaced: Vec<usize>,
@@ -126,6 +129,7 @@ impl NativeModule {
             chunks: Vec::new(),
             cursor: 0,
             current: vec![0; functions],
+            loops: HashMap::new(),
             replaced: Vec::new(),
             without_code,
         };
@@ -231,6 +235,12 @@ impl NativeModule {
         for function in functions {
             let index = (function.func.0 - self.module().num_imported_functions) as usize;
             let target = address + (function.code.start - first.code.start) as usize;
+            if let Entry::Loop { wasm_offset } = function.entry {
+                if let Some(replaced) = state.loops.insert((index as u32, wasm_offset), target) {
+                    state.replaced.push(replaced);
+                }
+                continue;
+            }
             let current = state.current[index];
             let unneeded = if current != 0 && current & 1 > function.tier as usize {
                 target
@@ -341,6 +351,12 @@ impl NativeModule {
             current if current & 1 == 0 => Some(Tier::Baseline),
             _ => Some(Tier::Optimized),
         }
+    }
+
+    /// Where code is that goes on at a loop's header with the frame of the function's baseline code ([`Entry::Loop`]).
+    pub fn loop_entry(&self, func: DefinedFuncIndex, wasm_offset: u32) -> Option<*const u8> {
+        let address = self.read(|state| state.loops.get(&(func.0, wasm_offset)).copied())?;
+        Some(ptr::with_exposed_provenance(address))
     }
 
     /// A copy of a function's current code, relocated, with its address; for disassembly.

@@ -8,7 +8,7 @@
 //! Each step is done by whoever comes first: a worker, or the thread that waits. The job belongs to its handle: workers hold it weakly, and what they are
 //! in the middle of ends by itself.
 
-use crate::state::{CompilationEvent, CompilationState, CompileMode};
+use crate::state::{CompilationEvent, CompilationState};
 use crate::{CompileError, Compiler, LazyValidation, Start};
 use bytes::Bytes;
 use core::future::Future;
@@ -100,7 +100,7 @@ impl Job {
         let span = tracing::debug_span!("decode", bytes = bytes.len());
         let decoded = span.in_scope(|| DecodedModule::decode(bytes, self.features));
         let begun = decoded.map_err(CompileError::Decode).and_then(|decoded| {
-            let state = self.compiler.begin(&decoded, self.mode, CompileMode::Regular, self.start)?;
+            let state = self.compiler.begin(&decoded, self.mode, self.compiler.compile_mode(), self.start)?;
             Ok((decoded, state))
         });
         let (decoded, state) = match begun {
@@ -120,7 +120,7 @@ impl Job {
         let job = Arc::downgrade(self);
         state.on_event(move |event| {
             if let Some(job) = job.upgrade()
-                && event != CompilationEvent::FinishedTopTier
+                && matches!(event, CompilationEvent::FinishedBaseline | CompilationEvent::Failed)
             {
                 job.compiled();
             }

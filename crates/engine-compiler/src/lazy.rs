@@ -9,7 +9,7 @@ use crate::state::{CompilationState, Level};
 use crate::tier::{FunctionCompiler, Tier};
 use engine_baseline::ModuleEnv;
 use engine_decoder::{Body, BodyValidator, DecodedModule, DefinedFuncIndex};
-use engine_machine::CodeBatch;
+use engine_machine::{CodeBatch, Entry};
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -94,7 +94,7 @@ impl CompilationState {
         let start = Instant::now();
         let mut compiler = self.tier(Level::Baseline).functions(self.env());
         let decoded = self.decoded();
-        compiler.compile(decoded, func, decoded.body_at(func))?;
+        compiler.compile(decoded, func, decoded.body_at(func), Entry::Function)?;
         self.native().publish(compiler.batch())?;
         let mut inner = calls.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.stats.functions += 1;
@@ -133,6 +133,7 @@ impl<'a> FunctionCompiler<'a> for Validator {
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
         body: Body<'a>,
+        _: Entry,
     ) -> Result<(), CompileError> {
         self.validator.validate_body(decoded, func, body).map_err(CompileError::Decode)
     }

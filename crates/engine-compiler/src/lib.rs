@@ -8,6 +8,7 @@
 //!  state.rs     one module's compilation: units, queues, events, failure
 //!  queue.rs     units and the bytes of their bodies
 //!  lazy.rs      functions compiled at their first call
+//!  tier_up.rs   functions and loops that turn out to be hot
 //!  streaming.rs modules compiled while their bytes arrive
 //!  job.rs       modules compiled in the background
 //!  workers.rs   threads, shared by all modules
@@ -23,6 +24,7 @@ mod queue;
 mod state;
 mod streaming;
 mod tier;
+mod tier_up;
 mod workers;
 mod wrappers;
 
@@ -33,10 +35,11 @@ pub use queue::CompilationUnit;
 pub use state::{CompilationEvent, CompilationState, CompilationUnitBuilder, CompileMode, Level};
 pub use streaming::StreamingCompiler;
 pub use tier::{Baseline, FunctionCompiler, Optimized, Tier, Tiering, compile_all};
+pub use tier_up::TierStats;
 
 use engine_baseline::ModuleEnv;
 use engine_codemanager::{CodeConfig, CodeManager, NativeModule, StubCode, WithoutCode};
-use engine_decoder::{DecodedModule, FuncType};
+use engine_decoder::{DecodedModule, DefinedFuncIndex, FuncType};
 use engine_machine::{AccessMode, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
 use std::sync::Arc;
 pub use workers::Executor;
@@ -66,6 +69,9 @@ pub struct CompilerConfig {
     pub canonicalize_nans: bool,
     /// Which tiers compile, and when.
     pub tiering: Tiering,
+    /// How much a function's baseline code executes before it asks to be optimised ([`CodeFlags::tier_up_budget`]), where tiers are chosen while
+    /// the program runs ([`Tiering::Dynamic`]).
+    pub tier_up_budget: u32,
     /// Threads that compile at the same time, the one that waits for the module included; with 0 and 1 only that one.
     pub compile_tasks: usize,
 }
@@ -73,8 +79,9 @@ pub struct CompilerConfig {
 impl CompilerConfig {
     /// The flags of code for a module whose memories are accessed in this mode.
     pub fn flags(&self, memory_access: AccessMode) -> CodeFlags {
-        let CompilerConfig { target, spectre, interruptible, canonicalize_nans, .. } = *self;
-        CodeFlags { target, memory_access, spectre, interruptible, canonicalize_nans }
+        let CompilerConfig { target, spectre, interruptible, canonicalize_nans, tiering, .. } = *self;
+        let tier_up_budget = if tiering == Tiering::Dynamic { self.tier_up_budget.max(1) } else { 0 };
+        CodeFlags { target, memory_access, spectre, interruptible, canonicalize_nans, tier_up_budget }
     }
 }
 
@@ -159,7 +166,7 @@ impl Compiler {
         mode: AccessMode,
         start: Start,
     ) -> Result<Arc<CompilationState>, CompileError> {
-        let state = self.begin(decoded, mode, CompileMode::Regular, start)?;
+        let state = self.begin(decoded, mode, self.compile_mode(), start)?;
         if start == Start::Lazy(LazyValidation::AtFirstCall) {
             state.close();
             return Ok(state);
@@ -177,10 +184,59 @@ impl Compiler {
             self.workers.withdraw(state);
         }
         result?;
-        if state.start() == Start::Eager {
+        if state.start() == Start::Eager && state.mode() == CompileMode::Regular {
             state.native().release_unused();
         }
+        self.go_on(state);
         Ok(())
+    }
+
+    /// Lets units of the second tier be compiled: in the background if there is one.
+    fn go_on(&self, state: &Arc<CompilationState>) {
+        if !state.has_work() {
+            return;
+        }
+        if self.workers.any() {
+            self.hand_over(state);
+        } else {
+            state.work(usize::MAX);
+        }
+    }
+
+    /// Baseline code of a function is hot, counted at its entry: better code is to take its place.
+    pub fn tier_up(&self, state: &Arc<CompilationState>, func: DefinedFuncIndex) {
+        if state.ask_function(func) {
+            self.go_on(state);
+        }
+    }
+
+    /// A loop in baseline code of a function is hot: where to go on at its header with the same frame, once there is such code. The function is to be replaced,
+    /// too.
+    pub fn tier_up_loop(
+        &self,
+        state: &Arc<CompilationState>,
+        func: DefinedFuncIndex,
+        wasm_offset: u32,
+    ) -> Option<*const u8> {
+        let native = state.native();
+        if let Some(entry) = native.loop_entry(func, wasm_offset) {
+            return Some(entry);
+        }
+        let asked = state.ask_loop(func, wasm_offset);
+        if state.ask_function(func) | asked {
+            self.go_on(state);
+        }
+        native.loop_entry(func, wasm_offset)
+    }
+
+    /// The module is not used any more: what is being compiled for it ends, and nothing new is begun.
+    pub fn cancel(&self, state: &Arc<CompilationState>) {
+        state.cancel();
+        self.workers.withdraw(state);
+    }
+
+    pub(crate) fn compile_mode(&self) -> CompileMode {
+        self.config.tiering.mode()
     }
 
     pub(crate) fn workers(&self) -> &Workers {
@@ -217,7 +273,7 @@ impl Compiler {
         let native =
             NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
-        let tiers: [Arc<dyn Tier>; 2] = [self.config.tiering.first(), Arc::new(Optimized)];
+        let tiers: [Arc<dyn Tier>; 2] = [self.config.tiering.first(), Arc::new(Optimized { alone: false })];
         Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start)))
     }
 

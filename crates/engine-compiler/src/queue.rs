@@ -3,12 +3,16 @@
 use crate::state::Level;
 use core::ops::Range;
 use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
+use engine_machine::Entry;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Wasm bytes of the bodies that a thread takes at a time. Their machine code is about a batch's, and compiling them takes about a
 /// millisecond.
 pub(crate) const PIECE_BYTES: usize = 64 << 10;
+
+/// Units that are compared to find the hottest. More never wait but in programs that run everything.
+const LOOKED_AT: usize = 256;
 
 /// A function to be compiled by a tier, with the place of its body in the module.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +21,8 @@ pub struct CompilationUnit {
     pub func: DefinedFuncIndex,
     /// The tier.
     pub level: Level,
+    /// Where the code is to be entered. Code of the first tier is entered by calls.
+    pub entry: Entry,
     /// Where its body is, from the module's first byte.
     pub body: Range<usize>,
 }
@@ -25,6 +31,7 @@ pub struct CompilationUnit {
 #[derive(Clone, Debug)]
 pub(crate) struct Unit {
     pub func: DefinedFuncIndex,
+    pub entry: Entry,
     pub body: Range<usize>,
 }
 
@@ -69,6 +76,16 @@ impl Queue {
         self.units.clear();
         self.segments.clear();
         self.bytes = 0;
+    }
+
+    /// Takes the unit that counts most.
+    pub fn take_hottest(&mut self, heat: impl Fn(&Unit) -> u64) -> (Vec<Unit>, Bodies) {
+        let units = self.units.iter().take(LOOKED_AT).enumerate();
+        // Of equals, the one that came first.
+        let hottest = units.max_by_key(|(i, unit)| (heat(unit), core::cmp::Reverse(*i))).map(|(i, _)| i);
+        let unit = hottest.and_then(|i| self.units.remove(i));
+        self.bytes -= unit.as_ref().map_or(0, |unit| unit.body.len());
+        (unit.into_iter().collect(), Bodies { segments: Vec::new() })
     }
 
     /// Takes units off the front, some [`PIECE_BYTES`] of them, with the segments they are in.
@@ -133,7 +150,7 @@ mod tests {
     use super::*;
 
     fn unit(func: u32, body: Range<usize>) -> Unit {
-        Unit { func: DefinedFuncIndex(func), body }
+        Unit { func: DefinedFuncIndex(func), entry: Entry::Function, body }
     }
 
     #[test]

@@ -17,12 +17,14 @@
 use crate::lazy::{FirstCalls, Start, Validation};
 use crate::queue::{Bodies, CompilationUnit, Queue, Segment, Unit};
 use crate::tier::{FunctionCompiler, Tier};
+use crate::tier_up::TierUp;
 use crate::{BATCH_BYTES, CompileError, FuncName};
 use core::sync::atomic::{AtomicBool, Ordering};
 use engine_baseline::ModuleEnv;
 use engine_codemanager::NativeModule;
-use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
-use engine_machine::CodeBatch;
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, FuncIndex};
+use engine_machine::{CodeBatch, Entry};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How a module is compiled.
@@ -32,6 +34,8 @@ pub enum CompileMode {
     Regular,
     /// By the first tier, then by the second.
     Tiering,
+    /// By the first tier, and by the second what turns out to be hot.
+    Dynamic,
 }
 
 /// Something that happens once to a module.
@@ -43,6 +47,8 @@ pub enum CompilationEvent {
     FinishedTopTier,
     /// A function did not compile, or its code could not be placed.
     Failed,
+    /// A hot function has code of the second tier, in a module whose functions get it one by one. Such a module never finishes the top tier.
+    TieredUp(FuncIndex),
 }
 
 /// Which of the tiers.
@@ -95,8 +101,8 @@ impl CompilationUnitBuilder<'_> {
         if let (true, Some((offset, bytes))) = (any, bytes) {
             inner.baseline.segments.push_back(Arc::new(Segment { offset, bytes }));
         }
-        for CompilationUnit { func, level, body } in self.units.drain(..) {
-            inner.queue(level).push(Unit { func, body });
+        for CompilationUnit { func, level, entry, body } in self.units.drain(..) {
+            inner.queue(level).push(Unit { func, entry, body });
         }
         any
     }
@@ -120,7 +126,9 @@ pub struct CompilationState {
     native: Arc<NativeModule>,
     tiers: [Arc<dyn Tier>; 2],
     start: Start,
+    mode: CompileMode,
     first_calls: FirstCalls,
+    tier_up: TierUp,
     inner: Mutex<Inner>,
     /// Signalled when the last unit of a tier is done, and when compilation stops.
     progress: Condvar,
@@ -131,6 +139,8 @@ struct Inner {
     baseline: Queue,
     top: Queue,
     mode: CompileMode,
+    /// Units of the second tier that its compiler declined; their functions keep the code that they have.
+    declined: usize,
     /// Threads that are compiling units now.
     running: usize,
     /// The failure with the lowest offset so far, with that offset.
@@ -157,7 +167,8 @@ impl Inner {
     /// Notes what has happened by now.
     fn advance(&mut self) {
         let mut happens = |event| {
-            if !self.events.contains(&event) {
+            // These come before those of single functions.
+            if !self.events.iter().take(2).any(|&happened| happened == event) {
                 self.events.push(event);
             }
         };
@@ -175,7 +186,12 @@ impl Inner {
             return;
         }
         happens(CompilationEvent::FinishedBaseline);
-        if self.mode == CompileMode::Regular || (!self.top.open && self.top.outstanding == 0) {
+        let finished = match self.mode {
+            CompileMode::Regular => true,
+            CompileMode::Tiering => !self.top.open && self.top.outstanding == 0,
+            CompileMode::Dynamic => false,
+        };
+        if finished {
             happens(CompilationEvent::FinishedTopTier);
         }
     }
@@ -193,11 +209,14 @@ impl CompilationState {
         mode: CompileMode,
         start: Start,
     ) -> CompilationState {
+        let counted = if mode == CompileMode::Dynamic { native.module().num_defined_functions() } else { 0 };
+        let tier_up = TierUp::new(counted);
         let queue = || Queue { open: true, ..Queue::default() };
         let inner = Inner {
             baseline: queue(),
             top: queue(),
             mode,
+            declined: 0,
             running: 0,
             failure: None,
             aborted: false,
@@ -216,7 +235,9 @@ impl CompilationState {
             native,
             tiers,
             start,
+            mode,
             first_calls: FirstCalls::default(),
+            tier_up,
             inner: Mutex::new(inner),
             progress: Condvar::new(),
             aborted: AtomicBool::new(false),
@@ -248,6 +269,12 @@ impl CompilationState {
     pub(crate) fn tier(&self, level: Level) -> &dyn Tier {
         &*self.tiers[level as usize]
     }
+    pub(crate) fn mode(&self) -> CompileMode {
+        self.mode
+    }
+    pub(crate) fn tier_up_state(&self) -> &TierUp {
+        &self.tier_up
+    }
     pub(crate) fn first_calls(&self) -> &FirstCalls {
         &self.first_calls
     }
@@ -261,17 +288,35 @@ impl CompilationState {
     pub fn queue_all(&self) {
         let mut builder = self.builder();
         let levels: &[Level] = match self.lock().mode {
-            CompileMode::Regular => &[Level::Baseline],
+            CompileMode::Regular | CompileMode::Dynamic => &[Level::Baseline],
             CompileMode::Tiering => &[Level::Baseline, Level::Top],
         };
         for &level in levels {
             for (func, body) in self.decoded().module.bodies.iter().enumerate() {
                 let func = DefinedFuncIndex(func as u32);
-                builder.add(CompilationUnit { func, level, body: body.clone() });
+                builder.add(CompilationUnit { func, level, entry: Entry::Function, body: body.clone() });
             }
         }
         builder.commit();
         self.close();
+    }
+
+    /// Queues every function for the second tier, if all are to be compiled by it.
+    pub(crate) fn queue_top(&self) {
+        if self.mode != CompileMode::Tiering {
+            return;
+        }
+        let mut builder = self.builder();
+        for (func, body) in self.decoded().module.bodies.iter().enumerate() {
+            let func = DefinedFuncIndex(func as u32);
+            builder.add(CompilationUnit {
+                func,
+                level: Level::Top,
+                entry: Entry::Function,
+                body: body.clone(),
+            });
+        }
+        builder.commit();
     }
 
     /// Says that no more units come.
@@ -346,19 +391,32 @@ impl CompilationState {
             let Some(mut piece) = self.take(level) else { break };
             *pieces -= 1;
             worked = true;
-            if piece.bodies.in_module() {
-                let compiler = lasting.get_or_insert_with(|| tier.functions(&self.env));
-                piece.failure = self.compile(&mut **compiler, &mut spare, &piece.units, |unit| {
-                    let decoded = self.decoded();
-                    Body { bytes: &decoded.bytes[unit.body.clone()], offset: unit.body.start as u64 }
-                });
-            } else {
-                let Piece { units, bodies, failure, .. } = &mut piece;
-                let mut compiler = tier.functions(&self.env);
-                let body = |unit: &_| bodies.get(&self.environment, unit);
-                *failure = self.compile(&mut *compiler, &mut spare, units, body);
+            let Piece { units, bodies, .. } = &piece;
+            let attempt = AssertUnwindSafe(|| {
+                if bodies.in_module() {
+                    let compiler = lasting.get_or_insert_with(|| tier.functions(&self.env));
+                    self.compile(level, &mut **compiler, &mut spare, units, |unit| {
+                        let decoded = self.decoded();
+                        Body { bytes: &decoded.bytes[unit.body.clone()], offset: unit.body.start as u64 }
+                    })
+                } else {
+                    let mut compiler = tier.functions(&self.env);
+                    let body = |unit: &_| bodies.get(&self.environment, unit);
+                    self.compile(level, &mut *compiler, &mut spare, units, body)
+                }
+            });
+            match catch_unwind(attempt) {
+                Ok(failure) => {
+                    piece.failure = failure;
+                    piece.whole = true;
+                }
+                // Code of the second tier is not needed, so a defect of its compiler need stop nobody.
+                Err(_) if level == Level::Top && !cfg!(debug_assertions) => {
+                    tracing::error!(units = ?piece.units, "the second tier's compiler has failed; its first tier's code stays");
+                    lasting = None;
+                }
+                Err(panic) => resume_unwind(panic),
             }
-            piece.whole = true;
         }
         worked
     }
@@ -366,13 +424,20 @@ impl CompilationState {
     /// Compiles units and publishes their code. Returns the first failure, with its offset.
     fn compile<'a>(
         &'a self,
+        level: Level,
         compiler: &mut (dyn FunctionCompiler<'a> + 'a),
         spare: &mut CodeBatch,
         units: &[Unit],
         body: impl Fn(&Unit) -> Body<'a>,
     ) -> Option<(u64, CompileError)> {
         for unit in units {
-            let result = compiler.compile(&self.environment, unit.func, body(unit));
+            let result = compiler.compile(&self.environment, unit.func, body(unit), unit.entry);
+            if level == Level::Top && result.is_err() {
+                // The function keeps the code that it has.
+                self.lock().declined += 1;
+                self.tier_up.decline(unit);
+                continue;
+            }
             if let Err(error) = result {
                 // What came before it in the batch is not needed.
                 *spare = compiler.take_batch(core::mem::take(spare));
@@ -382,13 +447,30 @@ impl CompilationState {
             if compiler.batch().code.len() >= BATCH_BYTES
                 && let Err(error) = self.publish(compiler, spare)
             {
-                return Some(error);
+                return self.unpublished(level, units, error);
             }
             if self.aborted.load(Ordering::Relaxed) {
                 break;
             }
         }
-        self.publish(compiler, spare).err()
+        match self.publish(compiler, spare) {
+            Ok(()) => None,
+            Err(error) => self.unpublished(level, units, error),
+        }
+    }
+
+    /// Code has found no place: the module fails, but for code that is not needed.
+    fn unpublished(
+        &self,
+        level: Level,
+        units: &[Unit],
+        error: (u64, CompileError),
+    ) -> Option<(u64, CompileError)> {
+        if level == Level::Baseline {
+            return Some(error);
+        }
+        units.iter().for_each(|unit| self.tier_up.decline(unit));
+        None
     }
 
     /// Publishes what a compiler has compiled. `spare` is a batch whose allocations it goes on with.
@@ -408,7 +490,12 @@ impl CompilationState {
         if inner.stopped() {
             return None;
         }
-        let (units, bodies) = inner.queue(level).take();
+        let (units, bodies) = match level {
+            Level::Top if self.mode == CompileMode::Dynamic => {
+                inner.top.take_hottest(|unit| self.tier_up.heat(unit))
+            }
+            _ => inner.queue(level).take(),
+        };
         if units.is_empty() {
             return None;
         }
@@ -417,11 +504,17 @@ impl CompilationState {
     }
 
     /// Notes that a piece is done.
-    fn done(&self, level: Level, count: usize, failure: Option<(u64, CompileError)>) {
+    fn done(&self, level: Level, units: &[Unit], failure: Option<(u64, CompileError)>) {
+        let mut tiered_up = Vec::new();
+        if level == Level::Top && self.mode == CompileMode::Dynamic {
+            let done = units.iter().filter(|unit| self.tier_up.finish(unit));
+            tiered_up.extend(done.map(|unit| self.environment.module.func_index(unit.func)));
+        }
         {
             let mut inner = self.lock();
             inner.running -= 1;
-            inner.queue(level).outstanding -= count;
+            inner.queue(level).outstanding -= units.len();
+            inner.events.extend(tiered_up.into_iter().map(CompilationEvent::TieredUp));
             if let Some((offset, error)) = failure {
                 if inner.failure.as_ref().is_none_or(|(lowest, _)| offset < *lowest) {
                     inner.failure = Some((offset, error));
@@ -463,14 +556,20 @@ impl CompilationState {
         Some(error.clone())
     }
 
-    /// Stops: no unit is begun any more, and those being compiled are waited for. No event is told from now on.
-    pub fn abort(&self) {
+    /// Stops, and waits for nothing: the module is not used any more.
+    pub(crate) fn cancel(&self) {
         self.aborted.store(true, Ordering::Relaxed);
         let mut inner = self.lock();
         inner.aborted = true;
         inner.baseline.clear();
         inner.top.clear();
         self.progress.notify_all();
+    }
+
+    /// Stops: no unit is begun any more, and those being compiled are waited for. No event is told from now on.
+    pub fn abort(&self) {
+        self.cancel();
+        let mut inner = self.lock();
         while inner.running > 0 {
             inner = self.progress.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
@@ -522,16 +621,18 @@ struct Piece<'s> {
 
 impl Drop for Piece<'_> {
     fn drop(&mut self) {
-        if !self.whole {
+        if !self.whole && self.level == Level::Top {
+            self.units.iter().for_each(|unit| self.state.tier_up.decline(unit));
+        } else if !self.whole {
             let module = &self.state.decoded().module;
-            let Unit { func, body } = self.units[0].clone();
+            let Unit { func, body, .. } = self.units[0].clone();
             let offset = body.start as u64;
             let reason = "the compiler has failed on this function or one soon after it";
             let func = module.func_index(func);
             let error = CompileError::Unsupported { func, name: FuncName::default(), reason, offset };
             self.failure = Some((offset, error));
         }
-        self.state.done(self.level, self.units.len(), self.failure.take());
+        self.state.done(self.level, &self.units, self.failure.take());
     }
 }
 

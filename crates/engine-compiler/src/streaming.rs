@@ -7,10 +7,10 @@
 //! before it is known to be good. A function that is valid but not compiled is reported at the end only, as the whole module would give an error behind it first.
 
 use crate::queue::{CompilationUnit, PIECE_BYTES};
-use crate::state::{CompilationState, CompileMode, Level};
+use crate::state::{CompilationState, Level};
 use crate::{CompileError, Compiler, LazyValidation, Start};
 use engine_decoder::{DecodedModule, DefinedFuncIndex, Features, ModuleDecoder};
-use engine_machine::AccessMode;
+use engine_machine::{AccessMode, Entry};
 use std::sync::Arc;
 
 /// Wasm bytes of bodies that may wait for the workers before whoever delivers more helps them.
@@ -101,7 +101,8 @@ impl StreamingCompiler {
         if self.state.is_none() {
             let Some(environment) = self.decoder.environment() else { return Ok(()) };
             let environment = environment.clone();
-            let state = self.compiler.begin(&environment, self.mode, CompileMode::Regular, self.start)?;
+            let state =
+                self.compiler.begin(&environment, self.mode, self.compiler.compile_mode(), self.start)?;
             self.state = Some(state);
         }
         let Some(state) = &self.state else { return Ok(()) };
@@ -114,7 +115,12 @@ impl StreamingCompiler {
         builder.add_bytes(first.start, self.decoder.bytes()[first.start..last.end].into());
         for (func, body) in bodies.zip(ranges) {
             let func = DefinedFuncIndex(func);
-            builder.add(CompilationUnit { func, level: Level::Baseline, body: body.clone() });
+            builder.add(CompilationUnit {
+                func,
+                level: Level::Baseline,
+                entry: Entry::Function,
+                body: body.clone(),
+            });
         }
         builder.commit();
         self.compiler.offer(state);
@@ -138,6 +144,7 @@ impl StreamingCompiler {
             return Ok((decoded, state));
         };
         state.complete(decoded.clone());
+        state.queue_top();
         state.close();
         match self.compiler.finish(&state, &decoded) {
             Ok(()) => Ok((decoded, state)),

@@ -1,10 +1,10 @@
 //! Tiers: whoever compiles functions registers here.
 
-use crate::CompileError;
+use crate::{CompileError, CompileMode, FuncName};
 use engine_baseline::{BaselineCompiler, ModuleEnv};
 use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
-use engine_machine::{CodeBatch, CodeFlags};
-use engine_optimizer::{Entry, OptimizingCompiler};
+use engine_machine::{CodeBatch, CodeFlags, Entry};
+use engine_optimizer::OptimizingCompiler;
 use std::sync::Arc;
 
 /// A compiler for functions. Registered once for an engine; used by all its threads.
@@ -15,7 +15,7 @@ pub trait Tier: Send + Sync {
     fn functions<'a>(&self, env: &'a ModuleEnv) -> Box<dyn FunctionCompiler<'a> + 'a>;
 }
 
-/// Compiles functions of one module into a batch, on one thread.
+/// Compiles functions of one module into a batch, on one thread. Code of the first tier is entered by calls only ([`Entry::Function`]).
 pub trait FunctionCompiler<'a> {
     /// Validates and compiles a function, and adds it to the batch.
     ///
@@ -26,6 +26,7 @@ pub trait FunctionCompiler<'a> {
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
         body: Body<'a>,
+        entry: Entry,
     ) -> Result<(), CompileError>;
     /// The functions compiled so far.
     fn batch(&mut self) -> &CodeBatch;
@@ -39,6 +40,10 @@ pub trait FunctionCompiler<'a> {
 pub enum Tiering {
     /// One tier compiles everything.
     Off(engine_machine::Tier),
+    /// The single-pass compiler compiles everything, then the optimising one does in the background.
+    Eager,
+    /// The single-pass compiler compiles everything, and in the background the optimising one what turns out to be hot, loops while they run.
+    Dynamic,
 }
 
 impl Default for Tiering {
@@ -51,8 +56,19 @@ impl Tiering {
     /// Whoever compiles a function first.
     pub(crate) fn first(self) -> Arc<dyn Tier> {
         match self {
-            Tiering::Off(engine_machine::Tier::Baseline) => Arc::new(Baseline),
-            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized),
+            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized { alone: true }),
+            Tiering::Off(engine_machine::Tier::Baseline) | Tiering::Eager | Tiering::Dynamic => {
+                Arc::new(Baseline)
+            }
+        }
+    }
+
+    /// How modules are compiled.
+    pub(crate) fn mode(self) -> CompileMode {
+        match self {
+            Tiering::Off(_) => CompileMode::Regular,
+            Tiering::Eager => CompileMode::Tiering,
+            Tiering::Dynamic => CompileMode::Dynamic,
         }
     }
 }
@@ -71,7 +87,7 @@ pub fn compile_all(
     let mut functions = tier.functions(&env);
     for func in 0..decoded.module.num_defined_functions() {
         let func = DefinedFuncIndex(func);
-        functions.compile(decoded, func, decoded.body_at(func))?;
+        functions.compile(decoded, func, decoded.body_at(func), Entry::Function)?;
     }
     Ok(functions.take_batch(CodeBatch::default()))
 }
@@ -95,7 +111,9 @@ impl<'a> FunctionCompiler<'a> for BaselineCompiler<'a> {
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
         body: Body<'a>,
+        entry: Entry,
     ) -> Result<(), CompileError> {
+        debug_assert_eq!(entry, Entry::Function);
         Ok(BaselineCompiler::compile(self, decoded, func, body)?)
     }
     fn batch(&mut self) -> &CodeBatch {
@@ -106,9 +124,12 @@ impl<'a> FunctionCompiler<'a> for BaselineCompiler<'a> {
     }
 }
 
-/// The optimising compiler as a tier. What it declines, the single-pass compiler compiles.
+/// The optimising compiler as a tier.
 #[derive(Clone, Copy, Debug)]
-pub struct Optimized;
+pub struct Optimized {
+    /// Whether it is the only tier, so that what it declines has to be compiled by the single-pass compiler. As a second tier, it leaves that as it is.
+    pub alone: bool,
+}
 
 impl Tier for Optimized {
     fn name(&self) -> &'static str {
@@ -117,7 +138,7 @@ impl Tier for Optimized {
     fn functions<'a>(&self, env: &'a ModuleEnv) -> Box<dyn FunctionCompiler<'a> + 'a> {
         Box::new(OptimizedOrBaseline {
             optimizing: OptimizingCompiler::new(env),
-            baseline: BaselineCompiler::new(env),
+            baseline: self.alone.then(|| BaselineCompiler::new(env)),
             empty: CodeBatch::default(),
         })
     }
@@ -125,7 +146,7 @@ impl Tier for Optimized {
 
 struct OptimizedOrBaseline<'a> {
     optimizing: OptimizingCompiler<'a>,
-    baseline: BaselineCompiler<'a>,
+    baseline: Option<BaselineCompiler<'a>>,
     /// Of the two compilers, the optimising one has the batch, except while the other one needs it.
     empty: CodeBatch,
 }
@@ -136,14 +157,22 @@ impl<'a> FunctionCompiler<'a> for OptimizedOrBaseline<'a> {
         decoded: &'a DecodedModule,
         func: DefinedFuncIndex,
         body: Body<'a>,
+        entry: Entry,
     ) -> Result<(), CompileError> {
-        if self.optimizing.compile(decoded, func, body, Entry::Function).is_ok() {
-            return Ok(());
-        }
+        let Err(declined) = self.optimizing.compile(decoded, func, body, entry) else { return Ok(()) };
+        let Some(baseline) = &mut self.baseline else {
+            let name = FuncName::default();
+            return Err(CompileError::Unsupported {
+                func: declined.func,
+                name,
+                reason: declined.reason,
+                offset: body.offset,
+            });
+        };
         self.optimizing.exchange_batch(&mut self.empty);
-        self.baseline.exchange_batch(&mut self.empty);
-        let result = self.baseline.compile(decoded, func, body);
-        self.baseline.exchange_batch(&mut self.empty);
+        baseline.exchange_batch(&mut self.empty);
+        let result = baseline.compile(decoded, func, body);
+        baseline.exchange_batch(&mut self.empty);
         self.optimizing.exchange_batch(&mut self.empty);
         Ok(result?)
     }

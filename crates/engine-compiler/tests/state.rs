@@ -4,13 +4,14 @@ use engine_baseline::ModuleEnv;
 use engine_codemanager::{NativeModule, WithoutCode};
 use engine_compiler::*;
 use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features};
-use engine_machine::{AccessMode, CodeBatch, TargetFeatures};
+use engine_machine::{AccessMode, CodeBatch, Entry, TargetFeatures};
 use std::sync::{Arc, Mutex};
 
 fn compiler(compile_tasks: usize) -> Arc<Compiler> {
     let target = TargetFeatures::detect().expect("a supported CPU");
     let config = CompilerConfig {
         tiering: Tiering::default(),
+        tier_up_budget: 1000,
         target,
         spectre: true,
         interruptible: true,
@@ -136,7 +137,12 @@ fn units_can_be_queued_in_steps_and_forgotten() {
     let state = compiler(0).begin(&decoded, AccessMode::Guarded, CompileMode::Regular, Start::Eager).unwrap();
     let unit = |func: usize| {
         let body = decoded.module.bodies[func].clone();
-        CompilationUnit { func: DefinedFuncIndex(func as u32), level: Level::Baseline, body }
+        CompilationUnit {
+            func: DefinedFuncIndex(func as u32),
+            level: Level::Baseline,
+            entry: Entry::Function,
+            body,
+        }
     };
     let mut builder = state.builder();
     builder.add(unit(9));
@@ -182,6 +188,7 @@ fn a_compiler_that_panics_leaves_nobody_waiting() {
             _: &'a DecodedModule,
             _: DefinedFuncIndex,
             _: Body<'a>,
+            _: Entry,
         ) -> Result<(), CompileError> {
             panic!("expected by the test")
         }

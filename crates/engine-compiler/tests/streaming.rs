@@ -12,6 +12,8 @@ fn compiler(compile_tasks: usize) -> Arc<Compiler> {
         spectre: true,
         interruptible: true,
         canonicalize_nans: false,
+        tiering: Tiering::default(),
+        tier_up_budget: 1000,
         compile_tasks,
     };
     Compiler::new(config).expect("code memory")

@@ -15,6 +15,9 @@ pub enum CompilationMode {
     Lazy,
 }
 
+/// Default of [`Config::tier_up_budget`].
+const TIER_UP_BUDGET: u32 = 2_000_000;
+
 /// Settings of an [`Engine`](crate::Engine). The defaults are right for most programs.
 ///
 /// ```
@@ -41,6 +44,7 @@ pub struct Config {
     pub(crate) compilation_mode: CompilationMode,
     pub(crate) lazy_validation: LazyValidation,
     pub(crate) tiering: Tiering,
+    pub(crate) tier_up_budget: u32,
 }
 
 impl Default for Config {
@@ -66,6 +70,7 @@ impl Config {
             compilation_mode: CompilationMode::Eager,
             lazy_validation: LazyValidation::AtLoad,
             tiering: Tiering::default(),
+            tier_up_budget: TIER_UP_BUDGET,
         }
     }
 
@@ -144,6 +149,13 @@ impl Config {
     /// Which compilers make a module's code, and when. Default: the single-pass compiler makes all of it.
     pub fn tiering(&mut self, tiering: Tiering) -> &mut Config {
         self.tiering = tiering;
+        self
+    }
+
+    /// How many bytes of Wasm, by estimate, a function executes in an instance before it is optimised, where tiers are chosen while the program runs
+    /// ([`Tiering::Dynamic`]).
+    pub fn tier_up_budget(&mut self, bytes: u32) -> &mut Config {
+        self.tier_up_budget = bytes;
         self
     }
 

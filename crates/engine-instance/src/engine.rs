@@ -67,6 +67,7 @@ impl Engine {
             canonicalize_nans: config.canonicalize_nans,
             compile_tasks: config.compile_tasks,
             tiering: config.tiering,
+            tier_up_budget: config.tier_up_budget,
         };
         let code_config = CodeConfig { perf_map: config.perf_map, ..CodeConfig::default() };
         let compiler = Compiler::with_code_config(compiler_config, code_config, config.executor.clone())

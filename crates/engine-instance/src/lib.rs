@@ -53,7 +53,7 @@ mod val;
 pub use compile_job::CompileJob;
 pub use config::{CompilationMode, Config};
 pub use engine::Engine;
-pub use engine_compiler::{CompilationEvent, Executor, LazyStats, LazyValidation, Tiering};
+pub use engine_compiler::{CompilationEvent, Executor, LazyStats, LazyValidation, TierStats, Tiering};
 pub use error::{Context, Error, Result};
 pub use extern_::{Export, Extern};
 pub use externref::ExternRef;

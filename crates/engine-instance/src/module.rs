@@ -7,7 +7,7 @@ use bytes::Bytes;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use engine_codemanager::{NativeModule, StubCode};
-use engine_compiler::{CompilationState, LazyStats, Start};
+use engine_compiler::{CompilationState, LazyStats, TierStats};
 use engine_decoder::{DecodedModule, DefinedFuncIndex, ExternIndex, ExternType, FuncIndex, SignatureId};
 use engine_machine::{AccessMode, VmLayout};
 use std::path::Path;
@@ -50,8 +50,8 @@ pub(crate) struct ModuleInner {
 /// A module's code for one access mode.
 pub(crate) struct Variant {
     pub(crate) native: Arc<NativeModule>,
-    /// What compiles the functions that have no code yet; nothing if all have.
-    lazy: Option<Arc<CompilationState>>,
+    /// What compiles functions that have no code yet, or better code.
+    state: Arc<CompilationState>,
 }
 
 impl Variant {
@@ -63,7 +63,7 @@ impl Variant {
 
     fn of(state: Arc<CompilationState>) -> Variant {
         let native = Arc::clone(state.native());
-        Variant { native, lazy: (state.start() != Start::Eager).then_some(state) }
+        Variant { native, state }
     }
 }
 
@@ -117,7 +117,7 @@ impl Module {
         variant: Variant,
         wrappers: Vec<Arc<StubCode>>,
     ) -> Module {
-        let layout = VmLayout::new(&decoded.module);
+        let layout = VmLayout::new(&decoded.module, variant.native.flags().tier_up_budget > 0);
         let signatures = engine.types().register_all(&decoded.module.types).into();
         let inner = ModuleInner {
             engine: engine.clone(),
@@ -154,9 +154,7 @@ impl Module {
             }
             let Some(func) = decoded.defined(FuncIndex(func)) else { continue };
             for variant in self.inner.variants.iter().filter_map(OnceLock::get) {
-                if let Some(state) = &variant.lazy {
-                    state.compile_now(func).map_err(from_compile_error)?;
-                }
+                variant.state.compile_now(func).map_err(from_compile_error)?;
             }
         }
         Ok(())
@@ -164,13 +162,25 @@ impl Module {
 
     /// How much has been compiled when functions were first called (or [warmed](Module::warm)).
     pub fn lazy_stats(&self) -> LazyStats {
-        let variants = self.inner.variants.iter().filter_map(OnceLock::get);
-        variants.filter_map(|variant| variant.lazy.as_ref()).fold(LazyStats::default(), |sum, state| {
+        self.inner.states().fold(LazyStats::default(), |sum, state| {
             let LazyStats { functions, bytes, time } = state.lazy_stats();
             LazyStats {
                 functions: sum.functions + functions,
                 bytes: sum.bytes + bytes,
                 time: sum.time + time,
+            }
+        })
+    }
+
+    /// What has come of functions and loops that turned out to be hot ([`Tiering::Dynamic`](crate::Tiering::Dynamic)).
+    pub fn tier_stats(&self) -> TierStats {
+        self.inner.states().fold(TierStats::default(), |sum, state| {
+            let TierStats { optimized_functions, optimized_loops, queued, declined } = state.tier_stats();
+            TierStats {
+                optimized_functions: sum.optimized_functions + optimized_functions,
+                optimized_loops: sum.optimized_loops + optimized_loops,
+                queued: sum.queued + queued,
+                declined: sum.declined + declined,
             }
         })
     }
@@ -255,15 +265,40 @@ impl Module {
 
     /// Compiles a function of a variant that is compiled at first calls, unless it has code.
     pub(crate) fn compile_function(&self, mode: AccessMode, func: DefinedFuncIndex) -> Result<()> {
-        match &self.inner.variants[mode as usize].get().and_then(|variant| variant.lazy.as_ref()) {
-            Some(state) => state.compile_now(func).map_err(from_compile_error),
-            None => bail!("function {} of a module that is compiled has no code", func.0),
-        }
+        self.inner.state(mode).compile_now(func).map_err(from_compile_error)
+    }
+
+    /// A function of a variant is hot.
+    pub(crate) fn tier_up(&self, mode: AccessMode, func: DefinedFuncIndex) {
+        self.engine().compiler().tier_up(self.inner.state(mode), func);
+    }
+
+    /// A loop of a function of a variant is hot: where to go on at its header, if there is such code.
+    pub(crate) fn tier_up_loop(
+        &self,
+        mode: AccessMode,
+        func: DefinedFuncIndex,
+        wasm_offset: u32,
+    ) -> Option<*const u8> {
+        self.engine().compiler().tier_up_loop(self.inner.state(mode), func, wasm_offset)
+    }
+}
+
+impl ModuleInner {
+    /// The compilations of the variants that there are.
+    fn states(&self) -> impl Iterator<Item = &Arc<CompilationState>> {
+        self.variants.iter().filter_map(OnceLock::get).map(|variant| &variant.state)
+    }
+
+    /// The compilation of a variant that an instance has.
+    fn state(&self, mode: AccessMode) -> &Arc<CompilationState> {
+        &self.variants[mode as usize].get().expect("an instance has it").state
     }
 }
 
 impl Drop for ModuleInner {
     fn drop(&mut self) {
+        self.states().for_each(|state| self.engine.compiler().cancel(state));
         self.engine.types().release_all(&self.signatures);
     }
 }

@@ -87,6 +87,20 @@ pub struct LoopHeader {
     pub values: Range<u32>,
 }
 
+/// Where a function's code is entered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Entry {
+    /// By a call.
+    #[default]
+    Function,
+    /// At a loop's header, by a jump from baseline code and with its frame: the frame pointer is baseline code's, its head is as `abi.rs` draws it, and
+    /// all locals and operands are in their canonical slots.
+    Loop {
+        /// Offset of the `loop` operator from the first byte of the body.
+        wasm_offset: u32,
+    },
+}
+
 /// One function in a [`CodeBatch`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CompiledFunction {
@@ -94,6 +108,8 @@ pub struct CompiledFunction {
     pub func: FuncIndex,
     /// Which compiler made it.
     pub tier: Tier,
+    /// Where it is entered.
+    pub entry: Entry,
     /// Range of [`CodeBatch::code`], starting at a multiple of [`CodeBatch::ALIGNMENT`].
     pub code: Range<u32>,
     /// Range of [`CodeBatch::relocations`].

@@ -8,7 +8,8 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    CodeBatch, CompiledFunction, HeaderValue, LoopHeader, RelocTarget, Relocation, Site, Tier, TrapCode,
+    CodeBatch, CompiledFunction, Entry, HeaderValue, LoopHeader, RelocTarget, Relocation, Site, Tier,
+    TrapCode,
 };
 use core::mem;
 use dynasmrt::{AssemblyOffset, DynasmApi};
@@ -73,6 +74,7 @@ pub struct Emitter {
     first_relocation: u32,
     first_site: u32,
     first_loop_header: u32,
+    entry: Entry,
     wasm_offset: u32,
     out_of_range: bool,
 }
@@ -91,6 +93,7 @@ impl Emitter {
         self.first_relocation = self.batch.relocations.len() as u32;
         self.first_site = self.batch.sites.len() as u32;
         self.first_loop_header = self.batch.loop_headers.len() as u32;
+        self.entry = Entry::Function;
         self.labels.clear();
         self.fixups.clear();
         self.pending_traps.clear();
@@ -121,6 +124,7 @@ impl Emitter {
         let function = CompiledFunction {
             func,
             tier,
+            entry: self.entry,
             code: self.start..self.batch.code.len() as u32,
             relocations: self.first_relocation..self.batch.relocations.len() as u32,
             sites: self.first_site..self.batch.sites.len() as u32,
@@ -129,6 +133,11 @@ impl Emitter {
         };
         self.batch.functions.push(function);
         self.batch.functions.last()
+    }
+
+    /// Says where the function being emitted is entered, if not by a call.
+    pub fn set_entry(&mut self, entry: Entry) {
+        self.entry = entry;
     }
 
     /// Discards the function being emitted.

@@ -52,6 +52,12 @@ entries! {
     ElemDrop(segment);
     /// The address of a function's code, which is compiled now if it has not been. Called by the lazy stub only. Traps.
     CompileFunction(func);
+    /// A function's code is hot, counted at its entry. Called through a stub that keeps all argument registers
+    /// ([`ControlAsm::call_tier_up`](crate::masm::ControlAsm::call_tier_up)).
+    TierUp(func);
+    /// A loop of a function's code is hot: the address of code that goes on at its header with this frame, or 0. All locals and operands are in their
+    /// canonical slots. The loop is named by the offset of its operator from the body's first byte.
+    TierUpLoop(func, wasm_offset);
     /// `f32.ceil` on bits, for CPUs without the instruction; likewise the seven below.
     F32Ceil(bits);
     /// `f32.floor`.

@@ -29,7 +29,7 @@ impl ModuleEnv {
             Arch::X64 => &abi::X64,
             Arch::Aarch64 => &abi::AARCH64,
         };
-        let layout = VmLayout::new(&module);
+        let layout = VmLayout::new(&module, flags.tier_up_budget > 0);
         let calls = module.types.iter().map(|ty| CallLayout::new(ty, convention)).collect();
         let mut kinds = Vec::new();
         let mut ranges = Vec::with_capacity(module.types.len());

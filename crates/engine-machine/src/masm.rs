@@ -9,7 +9,7 @@
 use crate::abi::CallConvention;
 use crate::emitter::{Emitter, Label};
 use crate::{CodeFlags, Place, Reg, RegSet, RuntimeEntry, TrapCode};
-use engine_decoder::{FuncIndex, ValKind};
+use engine_decoder::{DefinedFuncIndex, FuncIndex, ValKind};
 
 /// Width of an integer operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -380,6 +380,14 @@ pub trait ControlAsm {
     fn call_function(&mut self, func: FuncIndex);
     /// Calls the address in a register, and records the call site.
     fn call_register(&mut self, target: Reg);
+    /// Jumps to the address in a register.
+    fn jump_register(&mut self, target: Reg);
+    /// Adds `step` to the counter at this offset of the vmctx, and branches to `expired` when the addition carries. Destroys flags, and may destroy the first
+    /// integer result register.
+    fn charge(&mut self, counter: u32, step: u32, expired: Label);
+    /// Calls the stub of [`RuntimeEntry::TierUp`] with a function's defined index, and records the call site. Keeps all argument registers
+    /// (parameters, vmctx and result area).
+    fn call_tier_up(&mut self, func: DefinedFuncIndex);
     /// Calls a runtime-entry stub, and records the call site. Arguments are in the host's argument registers 1 to 5.
     fn call_runtime(&mut self, entry: RuntimeEntry);
 }

@@ -143,4 +143,7 @@ pub struct CodeFlags {
     pub interruptible: bool,
     /// Whether float results that are NaN are replaced by the canonical NaN, for the same bits on every CPU.
     pub canonicalize_nans: bool,
+    /// For code that asks to be replaced by better code when it is hot: how many bytes of Wasm, by estimate, a function executes in an instance before it
+    /// asks, and between asking again. 0: it never asks.
+    pub tier_up_budget: u32,
 }

@@ -21,7 +21,9 @@
 use crate::TrapCode;
 use core::ffi::c_void;
 use core::sync::atomic::AtomicUsize;
-use engine_decoder::{EscapedIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TypeIndex};
+use engine_decoder::{
+    DefinedFuncIndex, EscapedIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TypeIndex,
+};
 
 /// Declares `#[repr(C)]` structs and, for each field, an associated constant with its byte offset in capitals.
 macro_rules! vm_struct {
@@ -291,12 +293,14 @@ pub struct VmLayout {
     globals: u32,
     signatures: u32,
     funcrefs: u32,
+    counters: u32,
     size: u32,
 }
 
 impl VmLayout {
-    /// The layout for a module's instances.
-    pub fn new(module: &Module) -> VmLayout {
+    /// The layout for a module's instances, with a counter for each defined function if its code counts what it executes
+    /// ([`CodeFlags::tier_up_budget`](crate::CodeFlags::tier_up_budget)).
+    pub fn new(module: &Module, counting: bool) -> VmLayout {
         let imported_memories = module.num_imported_memories;
         let imported_tables = module.num_imported_tables;
         let imported_globals = module.num_imported_globals;
@@ -314,8 +318,9 @@ impl VmLayout {
         let globals = (global_pointers + 8 * imported_globals).next_multiple_of(GLOBAL_SIZE);
         let signatures = globals + GLOBAL_SIZE * defined(module.globals.len(), imported_globals);
         let funcrefs = (signatures + 4 * module.types.len() as u32).next_multiple_of(8);
-        let size =
-            (funcrefs + size_of::<FuncRef>() as u32 * module.escaped.len() as u32).next_multiple_of(16);
+        let counters = funcrefs + size_of::<FuncRef>() as u32 * module.escaped.len() as u32;
+        let counted = if counting { module.num_defined_functions() } else { 0 };
+        let size = (counters + 4 * counted).next_multiple_of(16);
         VmLayout {
             imported_functions: module.num_imported_functions,
             imported_memories,
@@ -328,6 +333,7 @@ impl VmLayout {
             globals,
             signatures,
             funcrefs,
+            counters,
             size,
         }
     }
@@ -364,6 +370,15 @@ impl VmLayout {
     /// Offset of a type's canonical signature id, a `u32`.
     pub fn signature(&self, index: TypeIndex) -> u32 {
         self.signatures + 4 * index.0
+    }
+
+    /// Offset of a defined function's counter, a `u32`. There are counters only if the layout was made with them.
+    ///
+    /// Compiled code adds to it what it executes, in parts of its budget, and asks to be replaced when the addition carries. An instance runs on one thread at a
+    /// time, so nothing is lost; if two threads ever ran it, a lost addition would only delay the question.
+    pub fn counter(&self, func: DefinedFuncIndex) -> u32 {
+        debug_assert!(self.counters < self.size || func.0 == 0);
+        self.counters + 4 * func.0
     }
 
     /// Offset of the [`FuncRef`] of an escaping function.

@@ -28,23 +28,10 @@ use build::Builder;
 use emit::{Emit, Scratch};
 use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, FuncIndex, QuickValidator};
 use engine_machine::masm::Masm;
-use engine_machine::{Aarch64, Arch, CodeBatch, ModuleEnv, Tier, X64};
+use engine_machine::{Aarch64, Arch, CodeBatch, Entry, ModuleEnv, Tier, X64};
 use lower::Lower;
 use regalloc::Allocator;
 use schedule::Schedule;
-
-/// Where code is entered.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Entry {
-    /// By a call.
-    Function,
-    /// At a loop's header, from baseline code and with its frame: the frame pointer is baseline code's, and all locals and operands are in their
-    /// canonical slots.
-    Loop {
-        /// Offset of the `loop` operator from the first byte of the body.
-        wasm_offset: u32,
-    },
-}
 
 /// A function that is not optimised: baseline code serves instead.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -157,6 +144,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
         for far in [false, true] {
             self.masm.set_far_branches(far);
             self.masm.emitter().begin_function();
+            self.masm.emitter().set_entry(entry);
             let mut emit = Emit {
                 env: self.env,
                 masm: &mut self.masm,

@@ -75,6 +75,7 @@ impl DumpOptions {
                 spectre: true,
                 interruptible: true,
                 canonicalize_nans: false,
+                tier_up_budget: 0,
             },
         }
     }

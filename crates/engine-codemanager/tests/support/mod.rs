@@ -42,6 +42,7 @@ pub fn batch(tier: Tier, functions: &[(u32, Function)]) -> CodeBatch {
         batch.functions.push(CompiledFunction {
             func: FuncIndex(*index),
             tier,
+            entry: Entry::Function,
             code: start..batch.code.len() as u32,
             relocations: relocations..batch.relocations.len() as u32,
             sites: sites..batch.sites.len() as u32,
@@ -69,6 +70,7 @@ pub fn flags() -> CodeFlags {
         spectre: false,
         interruptible: true,
         canonicalize_nans: false,
+        tier_up_budget: 0,
     }
 }
 

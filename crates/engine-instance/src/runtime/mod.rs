@@ -10,6 +10,7 @@ mod float;
 mod lazy;
 mod memory;
 mod table;
+mod tier;
 
 pub(crate) use table::init_table;
 
@@ -48,6 +49,8 @@ const fn function(entry: RuntimeEntry) -> HostEntry {
         RuntimeEntry::TableInit => table::init,
         RuntimeEntry::ElemDrop => table::elem_drop,
         RuntimeEntry::CompileFunction => lazy::compile_function,
+        RuntimeEntry::TierUp => tier::function,
+        RuntimeEntry::TierUpLoop => tier::hot_loop,
         RuntimeEntry::F32Ceil => float::f32_ceil,
         RuntimeEntry::F32Floor => float::f32_floor,
         RuntimeEntry::F32Trunc => float::f32_trunc,

@@ -15,6 +15,7 @@ mod linking;
 mod memories;
 mod references;
 mod tables;
+mod tiers;
 mod traps;
 
 use engine_instance::*;

@@ -2,13 +2,13 @@
 
 use super::encode::{Access, a64, cc};
 use super::integer::code;
-use super::{Aarch64, FP, SP, VMCTX, X16};
+use super::{Aarch64, FP, SP, VMCTX, X16, X17};
 use crate::abi::frame;
 use crate::emitter::{FixupKind, Label};
 use crate::masm::{Cond, ControlAsm, IntegerAsm, Size};
 use crate::{Reg, RelocTarget, RuntimeEntry, StoreContext, TrapCode, VmContext};
 use dynasmrt::DynasmApi;
-use engine_decoder::{FuncIndex, ValKind};
+use engine_decoder::{DefinedFuncIndex, FuncIndex, ValKind};
 
 const _: () = assert!(frame::VMCTX == -8 && frame::CALLER_FP == 0 && frame::STACK_PARAMS == 16);
 
@@ -131,6 +131,26 @@ impl ControlAsm for Aarch64 {
     fn call_register(&mut self, target: Reg) {
         a64!(self ; blr X(target));
         self.emitter.call_site();
+    }
+    fn jump_register(&mut self, target: Reg) {
+        a64!(self ; br X(target));
+    }
+    fn charge(&mut self, counter: u32, step: u32, expired: Label) {
+        // The counter may be further away than a load's offset reaches, which costs x16 as well.
+        self.lea(X16, VMCTX, counter as i32);
+        self.mov_imm(Size::S32, X17, i64::from(step as i32));
+        a64!(self
+            ; ldr w8, [x16]
+            ; adds w8, w8, w17
+            ; str w8, [x16]
+        );
+        self.branch_on(cc::HS, expired);
+    }
+    fn call_tier_up(&mut self, func: DefinedFuncIndex) {
+        self.mov_imm(Size::S32, X17, i64::from(func.0));
+        self.load_at(ValKind::I64, X16, VMCTX, VmContext::RUNTIME_ENTRIES);
+        self.load_at(ValKind::I64, X16, X16, RuntimeEntry::TierUp as i32 * 8);
+        self.call_register(X16);
     }
     fn call_runtime(&mut self, entry: RuntimeEntry) {
         self.load_at(ValKind::I64, X16, VMCTX, VmContext::RUNTIME_ENTRIES);

@@ -14,6 +14,7 @@ use super::encode::a64;
 use super::{Aarch64, FP, SP, VMCTX, X16, X17, x};
 use crate::abi::{self, CallLayout, Location, frame};
 use crate::masm::{ControlAsm, IntegerAsm, Masm, Size};
+use crate::stubs::After;
 use crate::{Activation, CodeFlags, HostFuncContext, Reg, RuntimeEntry, StoreContext, ValRaw, VmContext};
 use dynasmrt::DynasmApi;
 use engine_decoder::{FuncIndex, FuncType, ValKind};
@@ -188,8 +189,9 @@ pub(crate) fn runtime_stub(flags: &CodeFlags, entry: RuntimeEntry) -> Vec<u8> {
     finish(asm)
 }
 
-/// See [`stubs::lazy_stub`](crate::stubs::lazy_stub).
-pub(crate) fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
+/// Calls a runtime entry with the function in the second scratch register and all argument registers saved, and goes on where `after` says. See
+/// [`stubs::lazy_stub`](crate::stubs::lazy_stub).
+pub(crate) fn saving_stub(flags: &CodeFlags, entry: RuntimeEntry, after: After) -> Vec<u8> {
     let convention = &abi::AARCH64;
     let ints = convention.int_params.len() as u32;
     let floats = convention.float_params.len() as u32;
@@ -208,7 +210,7 @@ pub(crate) fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
     asm.load_at(ValKind::I64, X16, VMCTX, VmContext::STORE);
     asm.store_at(ValKind::I64, X16, StoreContext::EXIT_FP, FP);
     asm.load_at(ValKind::I64, X16, X16, StoreContext::HOST_ENTRIES);
-    asm.load_at(ValKind::I64, X16, X16, RuntimeEntry::CompileFunction as i32 * 8);
+    asm.load_at(ValKind::I64, X16, X16, entry as i32 * 8);
     asm.mov64(x(0), VMCTX);
     asm.mov64(x(1), X17);
     a64!(asm ; blr x16);
@@ -223,11 +225,14 @@ pub(crate) fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
     }
     asm.load_at(ValKind::I64, VMCTX, FP, frame::VMCTX);
     asm.load_at(ValKind::I64, RESULT_AREA, FP, frame::RESULT_AREA);
-    a64!(asm
-        ; mov sp, x29
-        ; ldp x29, x30, [sp], 16
-        ; br x16
-    );
+    match after {
+        After::Return => asm.epilogue(0),
+        After::Jump => a64!(asm
+            ; mov sp, x29
+            ; ldp x29, x30, [sp], 16
+            ; br x16
+        ),
+    }
     asm.emitter.bind(failed);
     asm.unwind_to_host();
     finish(asm)

@@ -23,6 +23,7 @@ const FLAGS: CodeFlags = CodeFlags {
     spectre: true,
     interruptible: true,
     canonicalize_nans: false,
+    tier_up_budget: 0,
 };
 
 /// A finished function.

@@ -5,9 +5,9 @@ use super::integer::code;
 use super::{R11, RBP, RSP, VMCTX, X64};
 use crate::abi::frame;
 use crate::emitter::{FixupKind, Label};
-use crate::masm::{Cond, ControlAsm, IntegerAsm};
+use crate::masm::{Cond, ControlAsm, IntegerAsm, Size};
 use crate::{Reg, RelocTarget, RuntimeEntry, StoreContext, TrapCode, VmContext};
-use engine_decoder::{FuncIndex, ValKind};
+use engine_decoder::{DefinedFuncIndex, FuncIndex, ValKind};
 
 const _: () = assert!(frame::VMCTX == -8 && frame::CALLER_FP == 0 && frame::STACK_PARAMS == 16);
 
@@ -108,6 +108,23 @@ impl ControlAsm for X64 {
     }
     fn call_register(&mut self, target: Reg) {
         self.rr(op1(0xff), W::W0, 2, target.number());
+        self.emitter.call_site();
+    }
+    fn jump_register(&mut self, target: Reg) {
+        self.rr(op1(0xff), W::W0, 4, target.number());
+    }
+    fn charge(&mut self, counter: u32, step: u32, expired: Label) {
+        // add dword [vmctx + counter], step; jc expired
+        self.rm(op1(0x81), W::W0, 0, Mem::new(VMCTX, counter as i32));
+        self.imm32(step as i32);
+        self.jcc(cc::B, expired);
+    }
+    fn call_tier_up(&mut self, func: DefinedFuncIndex) {
+        // Results' registers are no parameters'.
+        let entries = super::RAX;
+        self.mov_imm(Size::S32, R11, i64::from(func.0));
+        self.load_at(ValKind::I64, entries, Reg::gpr(VMCTX), VmContext::RUNTIME_ENTRIES);
+        self.rm(op1(0xff), W::W0, 2, Mem::new(entries.number(), RuntimeEntry::TierUp as i32 * 8));
         self.emitter.call_site();
     }
     fn call_runtime(&mut self, entry: RuntimeEntry) {

@@ -14,6 +14,7 @@ use super::encode::{W, cc, op1};
 use super::{R10, R11, RAX, RBP, RCX, RDX, RSP, VMCTX, X64};
 use crate::abi::{self, CallLayout, Location, frame};
 use crate::masm::{ControlAsm, IntegerAsm, Masm, Operand, Size};
+use crate::stubs::After;
 use crate::{Activation, CodeFlags, HostFuncContext, Reg, RuntimeEntry, StoreContext, ValRaw, VmContext};
 use engine_decoder::{FuncIndex, FuncType, ValKind};
 
@@ -167,8 +168,9 @@ pub(crate) fn runtime_stub(flags: &CodeFlags, entry: RuntimeEntry) -> Vec<u8> {
     finish(asm)
 }
 
-/// See [`stubs::lazy_stub`](crate::stubs::lazy_stub).
-pub(crate) fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
+/// Calls a runtime entry with the function in the second scratch register and all argument registers saved, and goes on where `after` says. See
+/// [`stubs::lazy_stub`](crate::stubs::lazy_stub).
+pub(crate) fn saving_stub(flags: &CodeFlags, entry: RuntimeEntry, after: After) -> Vec<u8> {
     let convention = &abi::X64;
     let ints = convention.int_params.len() as u32;
     let floats = convention.float_params.len() as u32;
@@ -190,7 +192,7 @@ pub(crate) fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
     asm.load_at(ValKind::I64, RAX, RAX, StoreContext::HOST_ENTRIES);
     asm.mov64(RDI, R14);
     asm.mov64(RSI, R11);
-    asm.call_mem(RAX, RuntimeEntry::CompileFunction as i32 * 8);
+    asm.call_mem(RAX, entry as i32 * 8);
     asm.cmp(Size::S64, RDX, Operand::Imm(0));
     let failed = asm.emitter.new_label();
     asm.jcc(cc::NE, failed);
@@ -203,9 +205,14 @@ pub(crate) fn lazy_stub(flags: &CodeFlags) -> Vec<u8> {
     }
     asm.load_at(ValKind::I64, R14, FP, frame::VMCTX);
     asm.load_at(ValKind::I64, R10, FP, frame::RESULT_AREA);
-    // leave; jmp r11
-    asm.byte(0xc9);
-    asm.rr(op1(0xff), W::W0, 4, R11.number());
+    match after {
+        After::Return => asm.epilogue(0),
+        After::Jump => {
+            // leave; jmp r11
+            asm.byte(0xc9);
+            asm.rr(op1(0xff), W::W0, 4, R11.number());
+        }
+    }
     asm.emitter.bind(failed);
     asm.unwind_to_host();
     finish(asm)

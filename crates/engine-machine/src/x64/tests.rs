@@ -25,6 +25,7 @@ fn features(all: bool) -> CodeFlags {
         spectre: true,
         interruptible: false,
         canonicalize_nans: false,
+        tier_up_budget: 0,
     }
 }
 

@@ -1,0 +1,184 @@
+//! Functions and loops that are optimised because they turn out to be hot.
+//!
+//! Baseline code counts what it executes ([`VmLayout::counter`](engine_machine::VmLayout::counter)) and asks from time to time: at a function's entry for
+//! better code of the function, at a loop's header for code that goes on there. The first question queues a unit; each further one makes it hotter. Counters belong to
+//! instances; what is known here belongs to the module, so that all instances profit.
+//!
+//! ```text
+//!  cold ──► queued ──► optimised
+//!                └───► declined: it keeps its baseline code
+//! ```
+
+use crate::queue::{CompilationUnit, Unit};
+use crate::state::{CompilationState, CompileMode, Level};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use engine_decoder::DefinedFuncIndex;
+use engine_machine::Entry;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What has come of a function or loop that was hot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+enum Status {
+    Cold,
+    Queued,
+    Optimized,
+    Declined,
+}
+
+/// A hot loop: what has come of it, and how often it was asked for.
+#[derive(Clone, Copy, Debug)]
+struct HotLoop {
+    status: Status,
+    heat: u32,
+}
+
+/// Figures of a module's tiers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TierStats {
+    /// Functions with optimised code.
+    pub optimized_functions: u32,
+    /// Loops that baseline code leaves for optimised code.
+    pub optimized_loops: u32,
+    /// Functions and loops that are waiting to be optimised or being so.
+    pub queued: u32,
+    /// Functions and loops that were too large or too complex to optimise.
+    pub declined: u32,
+}
+
+/// The hot functions and loops of a module.
+pub(crate) struct TierUp {
+    /// [`Status`], by defined function. Empty if nothing is counted.
+    functions: Box<[AtomicU8]>,
+    /// How often code of the function asked.
+    heat: Box<[AtomicU32]>,
+    /// By function and the loop operator's offset in its body.
+    loops: Mutex<HashMap<(u32, u32), HotLoop>>,
+}
+
+impl TierUp {
+    pub fn new(functions: u32) -> TierUp {
+        TierUp {
+            functions: (0..functions).map(|_| AtomicU8::new(Status::Cold as u8)).collect(),
+            heat: (0..functions).map(|_| AtomicU32::new(0)).collect(),
+            loops: Mutex::default(),
+        }
+    }
+
+    fn loops(&self) -> MutexGuard<'_, HashMap<(u32, u32), HotLoop>> {
+        self.loops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much a unit counts. A loop that is running now comes before functions, which can wait for their next call.
+    pub fn heat(&self, unit: &Unit) -> u64 {
+        match unit.entry {
+            Entry::Function => {
+                self.heat.get(unit.func.index()).map_or(0, |heat| u64::from(heat.load(Ordering::Relaxed)))
+            }
+            Entry::Loop { wasm_offset } => {
+                let heat = self.loops().get(&(unit.func.0, wasm_offset)).map_or(0, |hot| hot.heat);
+                1 << 32 | u64::from(heat)
+            }
+        }
+    }
+
+    /// A function is asked for. Whether it is to be queued.
+    fn ask_function(&self, func: DefinedFuncIndex) -> bool {
+        let Some(status) = self.functions.get(func.index()) else { return false };
+        self.heat[func.index()].fetch_add(1, Ordering::Relaxed);
+        let (cold, queued) = (Status::Cold as u8, Status::Queued as u8);
+        status.compare_exchange(cold, queued, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// A loop is asked for. Whether it is to be queued.
+    fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32) -> bool {
+        let mut loops = self.loops();
+        let hot = loops.entry((func.0, wasm_offset)).or_insert(HotLoop { status: Status::Cold, heat: 0 });
+        hot.heat = hot.heat.saturating_add(1);
+        let cold = hot.status == Status::Cold;
+        if cold {
+            hot.status = Status::Queued;
+        }
+        cold
+    }
+
+    fn set(&self, unit: &Unit, status: Status) {
+        match unit.entry {
+            Entry::Function => {
+                if let Some(function) = self.functions.get(unit.func.index()) {
+                    function.store(status as u8, Ordering::Relaxed);
+                }
+            }
+            Entry::Loop { wasm_offset } => {
+                if let Some(hot) = self.loops().get_mut(&(unit.func.0, wasm_offset)) {
+                    hot.status = status;
+                }
+            }
+        }
+    }
+
+    /// A unit is not optimised.
+    pub fn decline(&self, unit: &Unit) {
+        self.set(unit, Status::Declined);
+    }
+
+    /// A unit is done with: its code is published, unless it was declined. Whether it is a function that has been optimised.
+    pub fn finish(&self, unit: &Unit) -> bool {
+        let declined = match unit.entry {
+            Entry::Function => self
+                .functions
+                .get(unit.func.index())
+                .is_none_or(|status| status.load(Ordering::Relaxed) == Status::Declined as u8),
+            Entry::Loop { wasm_offset } => {
+                self.loops().get(&(unit.func.0, wasm_offset)).is_none_or(|hot| hot.status == Status::Declined)
+            }
+        };
+        if !declined {
+            self.set(unit, Status::Optimized);
+        }
+        !declined && unit.entry == Entry::Function
+    }
+
+    fn stats(&self) -> TierStats {
+        let mut stats = TierStats::default();
+        let mut count = |status: u8, is_loop: bool| match status {
+            status if status == Status::Queued as u8 => stats.queued += 1,
+            status if status == Status::Declined as u8 => stats.declined += 1,
+            status if status == Status::Optimized as u8 && is_loop => stats.optimized_loops += 1,
+            status if status == Status::Optimized as u8 => stats.optimized_functions += 1,
+            _ => {}
+        };
+        self.functions.iter().for_each(|status| count(status.load(Ordering::Relaxed), false));
+        self.loops().values().for_each(|hot| count(hot.status as u8, true));
+        stats
+    }
+}
+
+impl CompilationState {
+    /// Code of a function asks for better code. Returns whether there is a new unit to be compiled.
+    pub(crate) fn ask_function(&self, func: DefinedFuncIndex) -> bool {
+        self.mode() == CompileMode::Dynamic
+            && self.tier_up_state().ask_function(func)
+            && self.queue_hot(func, Entry::Function)
+    }
+
+    /// A loop of a function's code asks for code to go on with. Returns whether there is a new unit to be compiled.
+    pub(crate) fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32) -> bool {
+        self.mode() == CompileMode::Dynamic
+            && self.tier_up_state().ask_loop(func, wasm_offset)
+            && self.queue_hot(func, Entry::Loop { wasm_offset })
+    }
+
+    fn queue_hot(&self, func: DefinedFuncIndex, entry: Entry) -> bool {
+        let body = self.decoded().module.bodies[func.index()].clone();
+        let mut builder = self.builder();
+        builder.add(CompilationUnit { func, level: Level::Top, entry, body });
+        builder.commit()
+    }
+
+    /// What has come of hot functions and loops so far.
+    pub fn tier_stats(&self) -> TierStats {
+        self.tier_up_state().stats()
+    }
+}

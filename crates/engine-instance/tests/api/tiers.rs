@@ -1,0 +1,56 @@
+//! Functions and loops that are optimised while they run.
+
+use crate::compile;
+use engine_instance::*;
+
+/// An engine in which everything is hot at once, and optimised on the thread that finds out.
+fn engine(mode: CompilationMode) -> Engine {
+    let mut config = Config::new();
+    config.tiering(Tiering::Dynamic).tier_up_budget(1).compile_tasks(0).compilation_mode(mode);
+    Engine::new(&config).unwrap()
+}
+
+fn call(engine: &Engine, text: &str, argument: i32, times: usize) -> (Module, Vec<i32>) {
+    let module = compile(engine, text);
+    let mut store = Store::new(engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let f = instance.get_typed_func::<i32, i32>(&mut store, "f").unwrap();
+    let results = (0..times).map(|_| f.call(&mut store, argument).unwrap()).collect();
+    (module, results)
+}
+
+#[test]
+fn hot_functions_are_optimised() {
+    const TEXT: &str = r#"(module
+        (func $square (param i32) (result i32) (i32.mul (local.get 0) (local.get 0)))
+        (func (export "f") (param i32) (result i32) (call $square (i32.add (local.get 0) (i32.const 1)))))"#;
+    for mode in [CompilationMode::Eager, CompilationMode::Lazy] {
+        let (module, results) = call(&engine(mode), TEXT, 5, 10);
+        assert_eq!(results, [36; 10]);
+        let stats = module.tier_stats();
+        assert_eq!((stats.optimized_functions, stats.queued, stats.declined), (2, 0, 0));
+    }
+}
+
+#[test]
+fn cold_functions_are_not() {
+    let mut config = Config::new();
+    let engine = Engine::new(config.tiering(Tiering::Dynamic).compile_tasks(0)).unwrap();
+    let text = r#"(module (func (export "f") (param i32) (result i32) local.get 0))"#;
+    let (module, _) = call(&engine, text, 5, 1000);
+    assert_eq!(module.tier_stats(), TierStats::default());
+}
+
+#[test]
+fn every_function_is_optimised_when_asked_for() {
+    let mut config = Config::new();
+    let engine = Engine::new(config.tiering(Tiering::Eager).compile_tasks(0)).unwrap();
+    let text = r#"(module (func (export "f") (param i32) (result i32) local.get 0) (func))"#;
+    let job = Module::compile_async(&engine, wat::parse_str(text).unwrap());
+    let (sender, events) = std::sync::mpsc::channel();
+    job.on_event(move |event| drop(sender.send(event)));
+    let module = job.wait().unwrap();
+    use CompilationEvent::*;
+    assert_eq!(events.iter().take(2).collect::<Vec<_>>(), [FinishedBaseline, FinishedTopTier]);
+    drop(module);
+}
