@@ -133,5 +133,6 @@ impl Compiler {
         let identity = self.identity(decoded.features(), mode, hash);
         let env = ModuleEnv::new(Arc::clone(&decoded.module), identity.flags);
         artifact::serialize(decoded, &env, &*self.config.tiering.first(), identity, threads)
+            .map_err(|error| error.with_name(&decoded.module))
     }
 }
