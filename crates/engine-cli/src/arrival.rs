@@ -2,7 +2,7 @@
 
 use crate::input::{self, MAGIC};
 use crate::options::{EngineOptions, Mode};
-use engine_instance::{Context as _, Engine, Module, Result, StreamingCompiler};
+use engine_instance::{Bytes, Context as _, Engine, Module, Result, StreamingCompiler};
 use std::io::Read;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const CHUNK: usize = 256 << 10;
 ///
 /// # Errors
 /// If it is not a valid module, or does not compile.
-pub fn from_bytes(engine: &Engine, options: &EngineOptions, bytes: Vec<u8>) -> Result<Module> {
+pub fn from_bytes(engine: &Engine, options: &EngineOptions, bytes: Bytes) -> Result<Module> {
     match options.mode.unwrap_or_default() {
         Mode::Async => Module::compile_async(engine, bytes).wait(),
         Mode::Streaming => {
@@ -62,7 +62,7 @@ fn from_reader(
     reader.take(MAGIC.len() as u64).read_to_end(&mut head).with_context(cannot_read)?;
     if head != MAGIC {
         reader.read_to_end(&mut head).with_context(cannot_read)?;
-        return from_bytes(engine, options, input::from_contents(name, head)?)
+        return from_bytes(engine, options, input::from_contents(name, head.into())?)
             .with_context(|| name.to_owned());
     }
     let mut compiler = StreamingCompiler::new(engine);

@@ -1,10 +1,11 @@
-//! `engine compile`: compiles a module and throws the code away.
+//! `engine compile`: compiles a module, to a file or for the figures.
 
 use crate::options::EngineOptions;
 use crate::{arrival, input, stats};
 use clap::{Args, ValueEnum};
 use engine_instance::{Context as _, Engine, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// In which form statistics are printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -24,6 +25,9 @@ pub struct CompileArgs {
     /// Take the least time of this many runs
     #[arg(long, value_name = "N", default_value_t = 1, requires = "stats")]
     repeat: u32,
+    /// Write the compiled module to this file, for `engine run` on CPUs and builds like this
+    #[arg(short, long, value_name = "FILE", conflicts_with = "stats")]
+    output: Option<PathBuf>,
     /// A module, binary or text (`-` for standard input)
     file: PathBuf,
 }
@@ -37,9 +41,29 @@ pub(crate) fn run(args: &CompileArgs) -> Result<()> {
             let stats = stats::measure(&bytes, &args.engine, args.repeat).with_context(name)?;
             println!("{}", stats.to_json());
         }
+        None if let Some(output) = &args.output => {
+            let engine = Engine::new(&args.engine.config())?;
+            let compiled = engine
+                .precompile_module(input::load(&args.file)?)
+                .with_context(|| input::display_name(&args.file))?;
+            write(output, &compiled).with_context(|| format!("cannot write {}", output.display()))?;
+        }
         None => {
             arrival::from_file(&Engine::new(&args.engine.config())?, &args.engine, &args.file)?;
         }
     }
     Ok(())
+}
+
+/// Writes a file under another name first, so that one that is in use is replaced and not changed.
+fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
+    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return fs::write(path, contents);
+    }
+    let mut temporary = path.to_owned().into_os_string();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    fs::write(&temporary, contents).and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
+        // It may not have been made.
+        let _ = fs::remove_file(&temporary);
+    })
 }

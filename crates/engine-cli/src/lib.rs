@@ -38,7 +38,7 @@ enum Command {
     Run(run::RunArgs),
     /// Check that modules are valid
     Validate(validate::ValidateArgs),
-    /// Compile a module and throw the code away; with --stats, tell what it took
+    /// Compile a module to a file; with --stats, tell what it took
     Compile(compile::CompileArgs),
     /// Show machine code beside the WebAssembly operators that it was made for
     Objdump(objdump::ObjdumpArgs),

@@ -5,7 +5,7 @@ use crate::{arrival, input, invoke};
 use clap::Args;
 use engine_instance::{
     Context as _, Engine, Error, InterruptHandle, Linker, Module, Result, Store, StoreLimits,
-    StoreLimitsBuilder,
+    StoreLimitsBuilder, default_cache_dir,
 };
 use engine_wasi::{Perms, WasiCtx, WasiCtxBuilder};
 use std::ffi::OsString;
@@ -46,7 +46,13 @@ pub struct RunArgs {
     /// Stop the guest after this long, as 5s or 100ms
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
-    /// The module (`-` for standard input; binary or text), then the guest's arguments
+    /// Keep compiled code for the next time, in DIR or else in ~/.cache/engine
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    cache: Option<Option<PathBuf>>,
+    /// Most bytes that the cache may have, as 512M or 2G (default: 1G)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache")]
+    cache_limit: Option<usize>,
+    /// The module (`-` for standard input; binary, text, or compiled by `engine compile -o`), then the guest's arguments
     #[arg(value_names = ["FILE", "ARGS"], required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
 }
@@ -85,8 +91,16 @@ fn run_here(args: &RunArgs) -> Result<()> {
     if let Some(bytes) = args.max_stack {
         config.max_wasm_stack(bytes);
     }
+    if let Some(dir) = &args.cache {
+        let default =
+            || default_cache_dir().context("there is no HOME for a cache to be in: give --cache=DIR");
+        config.cache(dir.clone().map_or_else(default, Ok)?);
+    }
+    if let Some(bytes) = args.cache_limit {
+        config.cache_limit(bytes as u64);
+    }
     let engine = Engine::new(&config)?;
-    let module = arrival::from_file(&engine, &options, &file)?;
+    let module = load(&engine, &options, args.cache.is_some(), &file)?;
 
     let host = Host { wasi: wasi(args, &file, guest_args)?, limits: limits(args) };
     let mut store = Store::new(&engine, host);
@@ -98,6 +112,19 @@ fn run_here(args: &RunArgs) -> Result<()> {
     let result = start(&mut store, &linker, &module, args.invoke.as_deref(), guest_args);
     drop(watchdog);
     result.with_context(|| name)
+}
+
+#[allow(unsafe_code)]
+fn load(engine: &Engine, options: &EngineOptions, cached: bool, file: &Path) -> Result<Module> {
+    if !input::is_compiled(file)? {
+        // Only what is there as a whole can be looked for in the cache.
+        if cached && file == Path::new("-") {
+            return Module::from_bytes(engine, input::load(file)?).with_context(|| input::display_name(file));
+        }
+        return arrival::from_file(engine, options, file);
+    }
+    // SAFETY: whoever runs a compiled module trusts it as any program, and leaves it alone while it runs.
+    unsafe { Module::deserialize_file(engine, file) }.with_context(|| input::display_name(file))
 }
 
 fn start(

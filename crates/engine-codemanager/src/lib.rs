@@ -5,6 +5,7 @@
 //! * [`invoke`] enters Wasm and comes back with its results or a [`TrapInfo`]; the signal handlers are installed on the
 //!   way.
 //! * [`lookup`](lookup()) and [`symbolize`] turn code addresses into functions and byte offsets.
+//! * [`FileBytes`] are the contents of a file.
 //! * [`LinearMemory`] holds a memory's bytes, [`DataImage`] initial contents that instances map copy on write.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -15,6 +16,7 @@ mod arch;
 mod backtrace;
 mod error;
 mod execmem;
+mod file;
 mod fork;
 mod free_list;
 mod grace;
@@ -41,6 +43,7 @@ mod traps;
 pub use backtrace::{MAX_BACKTRACE, current_backtrace, symbolize};
 pub use error::{CodeError, MemoryError, OsError, Refusal};
 pub use execmem::Strategy;
+pub use file::FileBytes;
 pub use image::DataImage;
 pub use invoke::{HOST_STACK_RESERVE, TrapInfo, invoke};
 pub use lookup::{CodeLocation, lookup};

@@ -67,6 +67,26 @@ pub(crate) fn map_shared_rx(at: At, len: usize, fd: &OwnedFd) -> Result<usize, O
     map("mmap(memfd, PROT_READ|PROT_EXEC)", at, len, prot, libc::MAP_SHARED, fd.as_raw_fd())
 }
 
+/// Maps fresh memory.
+pub(crate) fn map_private_rw(at: At, len: usize) -> Result<usize, OsError> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    map("mmap(PROT_READ|PROT_WRITE)", at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1)
+}
+
+/// Maps a file from its start for reading.
+pub(crate) fn map_private_ro(len: usize, file: &impl AsRawFd) -> Result<usize, OsError> {
+    map("mmap(PROT_READ)", At::Anywhere, len, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd())
+}
+
+/// Asks for huge pages, which the host may have or not.
+///
+/// # Safety
+/// The caller owns the range.
+pub(crate) unsafe fn advise_huge(address: usize, len: usize) {
+    // SAFETY: the caller's promise; contents stay as they are.
+    unsafe { libc::madvise(ptr::with_exposed_provenance_mut(address), len, libc::MADV_HUGEPAGE) };
+}
+
 /// Maps a file from its start over `address`, copy on write.
 ///
 /// # Safety

@@ -8,7 +8,9 @@
 //! Each step is done by whoever comes first: a worker, or the thread that waits. The job belongs to its handle: workers hold it weakly, and what they are
 //! in the middle of ends by itself.
 
+use crate::cache::Cache;
 use crate::state::{CompilationEvent, CompilationState};
+use crate::stored::Plan;
 use crate::{CompileError, Compiler, LazyValidation, Start};
 use bytes::Bytes;
 use core::future::Future;
@@ -45,6 +47,7 @@ struct Job {
     features: Features,
     mode: AccessMode,
     start: Start,
+    cache: Option<Arc<Cache>>,
     inner: Mutex<Inner>,
     /// Signalled when the compilation has begun, and when the job is done.
     progress: Condvar,
@@ -61,7 +64,7 @@ struct Inner {
 enum Phase {
     Waiting(Bytes),
     Decoding,
-    Compiling(DecodedModule, Arc<CompilationState>),
+    Compiling(DecodedModule, Arc<CompilationState>, Plan),
     Done(Box<Result<Compiled, CompileError>>),
     /// The result was taken, or the job aborted.
     Over,
@@ -100,10 +103,13 @@ impl Job {
         let span = tracing::debug_span!("decode", bytes = bytes.len());
         let decoded = span.in_scope(|| DecodedModule::decode(bytes, self.features));
         let begun = decoded.map_err(CompileError::Decode).and_then(|decoded| {
-            let state = self.compiler.begin(&decoded, self.mode, self.compiler.compile_mode(), self.start)?;
-            Ok((decoded, state))
+            let plan = self.compiler.plan(self.cache.as_ref(), None, &decoded, self.mode, self.start);
+            let (tier, start) = (Arc::clone(&plan.tier), plan.start);
+            let mode = self.compiler.compile_mode();
+            let state = self.compiler.begin_by(tier, &decoded, self.mode, mode, start)?;
+            Ok((decoded, state, plan))
         });
-        let (decoded, state) = match begun {
+        let (decoded, state, plan) = match begun {
             Ok(begun) => begun,
             Err(error) => return self.settle(Err(error)),
         };
@@ -111,7 +117,7 @@ impl Job {
             let mut inner = self.lock();
             // Aborted meanwhile?
             let Phase::Decoding = inner.phase else { return };
-            inner.phase = Phase::Compiling(decoded, Arc::clone(&state));
+            inner.phase = Phase::Compiling(decoded, Arc::clone(&state), plan);
             for callback in inner.callbacks.drain(..) {
                 state.on_event(callback);
             }
@@ -125,7 +131,7 @@ impl Job {
                 job.compiled();
             }
         });
-        if self.start == Start::Lazy(LazyValidation::AtFirstCall) {
+        if state.start() == Start::Lazy(LazyValidation::AtFirstCall) {
             state.close();
         } else {
             state.queue_all();
@@ -135,10 +141,10 @@ impl Job {
 
     /// The first tier is finished, or has failed.
     fn compiled(&self) {
-        let (decoded, state) = {
+        let (decoded, state, plan) = {
             let mut inner = self.lock();
             match core::mem::replace(&mut inner.phase, Phase::Over) {
-                Phase::Compiling(decoded, state) => (decoded, state),
+                Phase::Compiling(decoded, state, plan) => (decoded, state, plan),
                 other => {
                     inner.phase = other;
                     return;
@@ -149,6 +155,7 @@ impl Job {
             let wrappers = self.export_wrappers(&decoded)?;
             Ok(Compiled { decoded, state, wrappers })
         });
+        plan.settle(result.is_ok());
         self.settle(result);
     }
 
@@ -209,20 +216,21 @@ impl Inner {
 
     fn compiling(&self) -> Option<Arc<CompilationState>> {
         match &self.phase {
-            Phase::Compiling(_, state) => Some(Arc::clone(state)),
+            Phase::Compiling(_, state, _) => Some(Arc::clone(state)),
             _ => None,
         }
     }
 }
 
 impl CompileJob {
-    /// Begins to compile a module in the background.
+    /// Begins to compile a module in the background; what is in `cache` is taken from there.
     pub fn new(
         compiler: &Arc<Compiler>,
         bytes: Bytes,
         features: Features,
         mode: AccessMode,
         start: Start,
+        cache: Option<&Arc<Cache>>,
     ) -> CompileJob {
         let inner = Inner { phase: Phase::Waiting(bytes), waker: None, callbacks: Vec::new() };
         let job = Arc::new(Job {
@@ -230,6 +238,7 @@ impl CompileJob {
             features,
             mode,
             start,
+            cache: cache.cloned(),
             inner: Mutex::new(inner),
             progress: Condvar::new(),
         });
@@ -276,7 +285,7 @@ impl CompileJob {
                 inner.callbacks.push(Box::new(callback));
                 return;
             }
-            Phase::Compiling(_, state) => Arc::clone(state),
+            Phase::Compiling(_, state, _) => Arc::clone(state),
             Phase::Done(result) => match &**result {
                 Ok(compiled) => Arc::clone(&compiled.state),
                 Err(_) => {
@@ -318,7 +327,7 @@ impl Future for CompileJob {
 impl Drop for CompileJob {
     fn drop(&mut self) {
         let phase = core::mem::replace(&mut self.job.lock().phase, Phase::Over);
-        if let Phase::Compiling(_, state) = phase {
+        if let Phase::Compiling(_, state, _) = phase {
             self.job.compiler.workers().withdraw(&state);
             state.abort();
         }

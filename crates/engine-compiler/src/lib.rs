@@ -14,14 +14,22 @@
 //!  workers.rs   threads, shared by all modules
 //!  wrappers.rs  code between host and Wasm
 //!  error.rs     why a module was not compiled
+//!  artifact/    compiled modules as bytes
+//!  cache/       a folder of them
+//!  stored.rs    compiling with a cache; from and to artifacts
+//!  in_pieces.rs all functions at once, without placing their code
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod artifact;
+pub mod cache;
 mod error;
+mod in_pieces;
 mod job;
 mod lazy;
 mod queue;
 mod state;
+mod stored;
 mod streaming;
 mod tier;
 mod tier_up;
@@ -166,7 +174,18 @@ impl Compiler {
         mode: AccessMode,
         start: Start,
     ) -> Result<Arc<CompilationState>, CompileError> {
-        let state = self.begin(decoded, mode, self.compile_mode(), start)?;
+        self.compile_by(self.config.tiering.first(), decoded, mode, start)
+    }
+
+    /// [`compile`](Compiler::compile) with another first tier.
+    fn compile_by(
+        &self,
+        tier: Arc<dyn Tier>,
+        decoded: &DecodedModule,
+        mode: AccessMode,
+        start: Start,
+    ) -> Result<Arc<CompilationState>, CompileError> {
+        let state = self.begin_by(tier, decoded, mode, self.compile_mode(), start)?;
         if start == Start::Lazy(LazyValidation::AtFirstCall) {
             state.close();
             return Ok(state);
@@ -264,6 +283,17 @@ impl Compiler {
         compile_mode: CompileMode,
         start: Start,
     ) -> Result<Arc<CompilationState>, CompileError> {
+        self.begin_by(self.config.tiering.first(), decoded, mode, compile_mode, start)
+    }
+
+    fn begin_by(
+        &self,
+        tier: Arc<dyn Tier>,
+        decoded: &DecodedModule,
+        mode: AccessMode,
+        compile_mode: CompileMode,
+        start: Start,
+    ) -> Result<Arc<CompilationState>, CompileError> {
         let flags = self.config.flags(mode);
         let hint = decoded.module.code_section.len().saturating_mul(EXPANSION);
         let without_code = match start {
@@ -273,7 +303,7 @@ impl Compiler {
         let native =
             NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
-        let tiers: [Arc<dyn Tier>; 2] = [self.config.tiering.first(), Arc::new(Optimized { alone: false })];
+        let tiers: [Arc<dyn Tier>; 2] = [tier, Arc::new(Optimized { alone: false })];
         Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start)))
     }
 

@@ -53,6 +53,14 @@ impl Default for Tiering {
 }
 
 impl Tiering {
+    /// The tier of the code that functions have first.
+    pub fn first_tier(self) -> engine_machine::Tier {
+        match self {
+            Tiering::Off(tier) => tier,
+            Tiering::Eager | Tiering::Dynamic => engine_machine::Tier::Baseline,
+        }
+    }
+
     /// Whoever compiles a function first.
     pub(crate) fn first(self) -> Arc<dyn Tier> {
         match self {

@@ -95,6 +95,14 @@ const UNKNOWN_PROPOSALS: &[(WasmFeatures, &str)] = &[
 ];
 
 impl Features {
+    /// The set as bits, which mean the same to every build from the same sources.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+    /// The inverse of [`Features::bits`]; bits without a meaning are kept.
+    pub const fn from_bits(bits: u32) -> Features {
+        Features(bits)
+    }
     /// No proposal: WebAssembly 1.0 without mutable globals at its boundary.
     pub const NONE: Features = Features(0);
 

@@ -33,7 +33,8 @@ impl CompileJob {
         let config = engine.config();
         let (features, start) = (config.features, config.start());
         let mode = engine.preferred_mode();
-        let job = engine_compiler::CompileJob::new(engine.compiler(), bytes, features, mode, start);
+        let job =
+            engine_compiler::CompileJob::new(engine.compiler(), bytes, features, mode, start, engine.cache());
         CompileJob { engine: engine.clone(), job }
     }
 

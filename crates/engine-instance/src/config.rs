@@ -3,6 +3,7 @@
 use engine_compiler::{Executor, LazyValidation, Start, Tiering};
 use engine_decoder::Features;
 use engine_machine::TargetFeatures;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// When a module's functions are compiled.
@@ -45,6 +46,8 @@ pub struct Config {
     pub(crate) lazy_validation: LazyValidation,
     pub(crate) tiering: Tiering,
     pub(crate) tier_up_budget: u32,
+    pub(crate) cache: Option<PathBuf>,
+    pub(crate) cache_limit: u64,
 }
 
 impl Default for Config {
@@ -71,6 +74,8 @@ impl Config {
             lazy_validation: LazyValidation::AtLoad,
             tiering: Tiering::default(),
             tier_up_budget: TIER_UP_BUDGET,
+            cache: None,
+            cache_limit: 1 << 30,
         }
     }
 
@@ -156,6 +161,26 @@ impl Config {
     /// ([`Tiering::Dynamic`]).
     pub fn tier_up_budget(&mut self, bytes: u32) -> &mut Config {
         self.tier_up_budget = bytes;
+        self
+    }
+
+    /// Keeps compiled code in this folder, which is made if need be, and takes it from there when the same module is loaded again by
+    /// the same build of the engine, with the same settings, on a like CPU. Any number of processes may share a folder. An entry that is damaged is made anew;
+    /// but whoever can write to the folder can put code into this process. Default: no cache. [`default_cache_dir`](crate::default_cache_dir) is
+    /// where a user's own cache belongs.
+    ///
+    /// Modules that are compiled while their bytes arrive ([`StreamingCompiler`](crate::StreamingCompiler)) do not use the cache.
+    ///
+    /// With [`CompilationMode::Lazy`] an entry is completed by a thread of low priority while the module is in use, if
+    /// [`compile_tasks`](Config::compile_tasks) allows a second thread.
+    pub fn cache(&mut self, dir: impl Into<PathBuf>) -> &mut Config {
+        self.cache = Some(dir.into());
+        self
+    }
+
+    /// The most bytes that the cache may have. When it has more, what was not used for the longest time is removed. Default: 1 GiB.
+    pub fn cache_limit(&mut self, bytes: u64) -> &mut Config {
+        self.cache_limit = bytes;
         self
     }
 

@@ -1,14 +1,15 @@
 //! The engine: what all modules and stores share.
 
 use crate::bail;
-
 use crate::{Config, Error, Result};
 use core::fmt;
 use engine_codemanager::{CodeConfig, LinearMemory, StubCode};
+use engine_compiler::cache::{Cache, CacheStats};
 use engine_compiler::{CompileError, Compiler, CompilerConfig};
 use engine_decoder::{Features, FuncType, TypeRegistry};
 use engine_machine::{AccessMode, Arch, TargetFeatures};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// An engine: compiler, code memory and type identities, shared by all its modules and stores. Cheap to clone; usable
@@ -27,6 +28,7 @@ pub struct Engine {
 struct EngineInner {
     config: Config,
     compiler: Arc<Compiler>,
+    cache: Option<Arc<Cache>>,
     types: TypeRegistry,
     /// The access mode that memories get, and that modules are compiled for at once.
     preferred_mode: AccessMode,
@@ -43,7 +45,7 @@ impl Engine {
     ///
     /// # Errors
     /// If the CPU is not supported or lacks features that [`Config::target`] asks for, or if the host does not allow
-    /// executable memory.
+    /// executable memory; if the folder of [`Config::cache`] cannot be made, or every user may write to it.
     pub fn new(config: &Config) -> Result<Engine> {
         let Some(host) = TargetFeatures::detect() else {
             bail!("this CPU architecture is not supported");
@@ -72,12 +74,19 @@ impl Engine {
         let code_config = CodeConfig { perf_map: config.perf_map, ..CodeConfig::default() };
         let compiler = Compiler::with_code_config(compiler_config, code_config, config.executor.clone())
             .map_err(from_compile_error)?;
+        let open = |dir: &PathBuf| {
+            Cache::open(dir, config.cache_limit).map_err(|error| {
+                Error::new(error).context(format_args!("cannot use {} as a cache", dir.display()))
+            })
+        };
+        let cache = config.cache.as_ref().map(open).transpose()?;
         // Where address space is short, modules would otherwise be compiled twice.
         let guarded = config.memory_guard && LinearMemory::guarded_available();
         let inner = EngineInner {
             config: config.clone(),
             preferred_mode: if guarded { AccessMode::Guarded } else { AccessMode::Checked },
             compiler,
+            cache,
             types: TypeRegistry::new(),
             entry_wrappers: Mutex::default(),
         };
@@ -96,6 +105,23 @@ impl Engine {
 
     pub(crate) fn compiler(&self) -> &Arc<Compiler> {
         &self.inner.compiler
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Arc<Cache>> {
+        self.inner.cache.as_ref()
+    }
+
+    /// What has happened to the [cache](Config::cache) so far; nothing if there is none.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.cache().map_or(CacheStats::default(), |cache| cache.stats())
+    }
+
+    /// Waits until the cache entries of all modules that are loaded are complete. A program that ends without this loses nothing but
+    /// time: its entries have what was compiled until then.
+    pub fn finish_cache(&self) {
+        if let Some(cache) = self.cache() {
+            cache.finish();
+        }
     }
 
     pub(crate) fn types(&self) -> &TypeRegistry {

@@ -42,7 +42,7 @@ mod linker;
 mod memory;
 mod module;
 mod runtime;
-
+mod serialize;
 mod store;
 mod streaming;
 mod table;
@@ -53,6 +53,8 @@ mod val;
 pub use compile_job::CompileJob;
 pub use config::{CompilationMode, Config};
 pub use engine::Engine;
+pub use engine_compiler::artifact::ArtifactError;
+pub use engine_compiler::cache::CacheStats;
 pub use engine_compiler::{CompilationEvent, Executor, LazyStats, LazyValidation, TierStats, Tiering};
 pub use error::{Context, Error, Result};
 pub use extern_::{Export, Extern};
@@ -65,6 +67,7 @@ pub use link_error::{ImportProblem, LinkError};
 pub use linker::Linker;
 pub use memory::{Memory, MemoryAccessError};
 pub use module::{ExportType, ImportType, Module};
+pub use serialize::{default_cache_dir, is_serialized};
 pub use store::{
     AsContext, AsContextMut, InterruptHandle, ResourceLimiter, Store, StoreContext, StoreContextMut,
     StoreLimits, StoreLimitsBuilder,

@@ -6,10 +6,12 @@ use crate::{CompileJob, Engine, Error, Result, bail};
 use bytes::Bytes;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
-use engine_codemanager::{NativeModule, StubCode};
+use engine_codemanager::{FileBytes, NativeModule, StubCode};
+use engine_compiler::cache::ModuleHash;
 use engine_compiler::{CompilationState, LazyStats, TierStats};
 use engine_decoder::{DecodedModule, DefinedFuncIndex, ExternIndex, ExternType, FuncIndex, SignatureId};
 use engine_machine::{AccessMode, VmLayout};
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -33,6 +35,8 @@ pub struct Module {
 pub(crate) struct ModuleInner {
     engine: Engine,
     decoded: DecodedModule,
+    /// Hash of its bytes, if it was needed.
+    hash: Option<ModuleHash>,
     pub(crate) layout: VmLayout,
     /// Canonical ids of the type section's types; a reference to each is held as long as the module lives.
     pub(crate) signatures: Box<[SignatureId]>,
@@ -55,10 +59,22 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    fn new(engine: &Engine, decoded: &DecodedModule, mode: AccessMode) -> Result<Variant> {
-        let start = engine.config().start();
-        let state = engine.compiler().compile(decoded, mode, start).map_err(from_compile_error)?;
-        Ok(Variant::of(state))
+    /// Compiles, or takes from the engine's cache. `hash` is that of the module's bytes, if it is known.
+    fn new(
+        engine: &Engine,
+        decoded: &DecodedModule,
+        mode: AccessMode,
+        hash: Option<ModuleHash>,
+    ) -> Result<Variant> {
+        let (compiler, start) = (engine.compiler(), engine.config().start());
+        let state = match engine.cache() {
+            None => compiler.compile(decoded, mode, start),
+            Some(cache) => {
+                let hash = hash.unwrap_or_else(|| ModuleHash::of(&decoded.bytes));
+                compiler.compile_cached(cache, hash, decoded, mode, start)
+            }
+        };
+        Ok(Variant::of(state.map_err(from_compile_error)?))
     }
 
     fn of(state: Arc<CompilationState>) -> Variant {
@@ -79,21 +95,34 @@ impl Module {
 
     /// [`Module::new`] with bytes that are kept instead of copied: a `Vec<u8>`, or [`Bytes`].
     pub fn from_bytes(engine: &Engine, bytes: impl Into<Bytes>) -> Result<Module> {
-        Module::from_decoded(engine, DecodedModule::decode(bytes, engine.config().features)?)
+        let bytes = bytes.into();
+        let decode = || DecodedModule::decode(bytes.clone(), engine.config().features);
+        if engine.cache().is_none() {
+            return Module::from_decoded(engine, decode()?);
+        }
+        // Modules are known by their hash, which takes longer than decoding them.
+        let helper = engine.config().compile_tasks > 1;
+        let (hash, decoded) = ModuleHash::meanwhile(&bytes, helper, decode);
+        Module::hashed(engine, decoded?, Some(hash))
     }
 
     /// [`Module::new`] with the contents of a file.
     pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path)
+        let bytes = File::open(path)
+            .and_then(|file| FileBytes::read(&file))
             .map_err(|error| Error::new(error).context(format_args!("cannot read {}", path.display())))?;
-        Module::from_bytes(engine, bytes)
+        Module::from_bytes(engine, Bytes::from_owner(bytes))
     }
 
     /// Compiles a module that is decoded already, with the engine's features.
     pub fn from_decoded(engine: &Engine, decoded: DecodedModule) -> Result<Module> {
-        let variant = Variant::new(engine, &decoded, engine.preferred_mode())?;
-        Ok(Module::with_variant(engine, decoded, variant, Vec::new()))
+        Module::hashed(engine, decoded, None)
+    }
+
+    fn hashed(engine: &Engine, decoded: DecodedModule, hash: Option<ModuleHash>) -> Result<Module> {
+        let variant = Variant::new(engine, &decoded, engine.preferred_mode(), hash)?;
+        Ok(Module::with_variant(engine, decoded, hash, variant, Vec::new()))
     }
 
     /// Begins to decode, validate and compile a module in the background. See [`CompileJob`].
@@ -108,12 +137,13 @@ impl Module {
         state: Arc<CompilationState>,
         wrappers: Vec<Arc<StubCode>>,
     ) -> Module {
-        Module::with_variant(engine, decoded, Variant::of(state), wrappers)
+        Module::with_variant(engine, decoded, None, Variant::of(state), wrappers)
     }
 
     fn with_variant(
         engine: &Engine,
         decoded: DecodedModule,
+        hash: Option<ModuleHash>,
         variant: Variant,
         wrappers: Vec<Arc<StubCode>>,
     ) -> Module {
@@ -122,6 +152,7 @@ impl Module {
         let inner = ModuleInner {
             engine: engine.clone(),
             decoded,
+            hash,
             layout,
             signatures,
             variants: [OnceLock::new(), OnceLock::new()],
@@ -160,7 +191,8 @@ impl Module {
         Ok(())
     }
 
-    /// How much has been compiled when functions were first called (or [warmed](Module::warm)).
+    /// How much has been compiled, or taken from a cache or a serialized module, when functions were first called (or
+    /// [warmed](Module::warm)).
     pub fn lazy_stats(&self) -> LazyStats {
         self.inner.states().fold(LazyStats::default(), |sum, state| {
             let LazyStats { functions, bytes, time } = state.lazy_stats();
@@ -259,7 +291,7 @@ impl Module {
         if let Some(variant) = cell.get() {
             return Ok(&variant.native);
         }
-        let variant = Variant::new(&self.inner.engine, self.decoded(), mode)?;
+        let variant = Variant::new(&self.inner.engine, self.decoded(), mode, self.inner.hash)?;
         Ok(&cell.get_or_init(|| variant).native)
     }
 

@@ -69,6 +69,20 @@ macro_rules! features {
             pub const fn floor(arch: Arch) -> TargetFeatures {
                 TargetFeatures { arch, $( $field: false, )* }
             }
+            /// The features as bits, in the order of [`list`](TargetFeatures::list).
+            pub const fn bits(&self) -> u64 {
+                let mut bits = 0;
+                let mut bit = 1;
+                $( bits |= if self.$field { bit } else { 0 }; bit <<= 1; )*
+                let _ = bit;
+                bits
+            }
+            /// The inverse of [`bits`](TargetFeatures::bits); `None` if there are more.
+            pub const fn from_bits(arch: Arch, mut bits: u64) -> Option<TargetFeatures> {
+                let mut features = TargetFeatures::floor(arch);
+                $( features.$field = bits & 1 != 0; bits >>= 1; )*
+                if bits == 0 { Some(features) } else { None }
+            }
             /// Names of all features with whether each is on.
             pub fn list(&self) -> Vec<(&'static str, bool)> {
                 vec![$( ($name, self.$field), )*]

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: speed, always as ratios within one run, the contestants alternating.
 
 mod bodies;
+mod cache;
 mod callable;
 mod calls;
 mod compile;
@@ -33,6 +34,8 @@ pub enum Command {
     Calls(calls::Args),
     /// Modules compiled while they arrive, against the whole
     Streaming(streaming::Args),
+    /// Starting a large program whose code is there already, against compiling it
+    Cache(cache::Args),
     /// Growth of compile time and memory with a module's size, for synthetic families
     Scaling(scaling::Args),
 }
@@ -63,6 +66,7 @@ pub fn main(command: &Command, json: bool) -> Result<()> {
         Command::Instantiate(args) => instantiate::main(args, json)?,
         Command::Calls(args) => calls::main(args, json)?,
         Command::Streaming(args) => streaming::main(args, json)?,
+        Command::Cache(args) => cache::main(args, json)?,
         Command::Scaling(args) => scaling::main(args, json)?,
     }
     let steal = crate::process::steal_ticks() - steal;

@@ -100,7 +100,8 @@ fn hello(dir: &Path) -> Result<Program> {
     Ok(Program::printing("hello", wasm, Vec::new(), "hello\n"))
 }
 
-fn large(dir: &Path) -> Result<Program> {
+/// A module of 14 MB of code that does nothing.
+pub fn large(dir: &Path) -> Result<Program> {
     let plan = Plan { code_bytes: LARGE, function_bytes: FUNCTION, export: Export::Command };
     std::fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
     let wasm: PathBuf = dir.join("large.wasm");

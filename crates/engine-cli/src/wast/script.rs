@@ -248,7 +248,7 @@ impl Script {
             Ok(bytes) => bytes,
             Err(error) => return fail(format!("the text does not parse: {error}")),
         };
-        arrival::from_bytes(&self.engine, &self.options, bytes).map_err(|error| self.stop(&error))
+        arrival::from_bytes(&self.engine, &self.options, bytes.into()).map_err(|error| self.stop(&error))
     }
 
     fn instantiate(&mut self, module: &Module) -> Step<Instance> {
@@ -349,7 +349,7 @@ impl Script {
     }
 
     fn expect_refused(&self, bytes: &[u8], message: &str) -> Step {
-        match arrival::from_bytes(&self.engine, &self.options, bytes.to_vec()) {
+        match arrival::from_bytes(&self.engine, &self.options, bytes.to_vec().into()) {
             Ok(_) => fail(format!("the module is accepted, expected \"{message}\"")),
             Err(error) if error.downcast_ref::<DecodeError>().is_none() => {
                 fail(format!("{error:#}, expected \"{message}\""))

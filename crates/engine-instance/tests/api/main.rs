@@ -1,9 +1,11 @@
 //! The embedding API, from outside, one file for each theme.
 
 mod background;
+mod cache;
 mod calls;
 mod codegen;
 mod concurrency;
+mod folder;
 mod globals;
 mod host;
 mod instances;
@@ -14,6 +16,7 @@ mod limits;
 mod linking;
 mod memories;
 mod references;
+mod serialize;
 mod tables;
 mod tiers;
 mod traps;
