@@ -2,7 +2,7 @@
 
 use crate::{process, repo};
 use anyhow::{Context as _, Result, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A way of running WASI commands.
@@ -11,6 +11,8 @@ pub struct Contestant {
     pub name: String,
     /// Program and first arguments, to which the module and its arguments are added.
     words: Vec<String>,
+    /// Command that compiles a module to a file, which is then run in its place: the file's name and the module's are added. What it takes is not measured.
+    precompile: Option<Vec<String>>,
 }
 
 impl Contestant {
@@ -18,13 +20,43 @@ impl Contestant {
     pub fn ours(name: &str, engine: &Path, options: &[&str]) -> Contestant {
         let first = [engine.display().to_string(), "run".to_owned()];
         let options = options.iter().map(|option| (*option).to_owned());
-        Contestant { name: name.to_owned(), words: first.into_iter().chain(options).collect() }
+        let words = first.into_iter().chain(options).collect();
+        Contestant { name: name.to_owned(), words, precompile: None }
     }
 
-    /// The command that runs a module.
-    pub fn command(&self, wasm: &Path) -> Command {
+    /// The engine with modules that are compiled beforehand, with these options of `engine compile`.
+    pub fn ours_precompiled(name: &str, engine: &Path, options: &[&str]) -> Contestant {
+        let mut words = vec![engine.display().to_string(), "compile".to_owned()];
+        words.extend(options.iter().map(|option| (*option).to_owned()));
+        words.push("-o".to_owned());
+        Contestant { precompile: Some(words), ..Contestant::ours(name, engine, options) }
+    }
+
+    /// What is to be run for a module: the module, or what it is compiled to now.
+    ///
+    /// # Errors
+    /// If it cannot be compiled.
+    pub fn prepare(&self, wasm: &Path) -> Result<PathBuf> {
+        let Some(words) = &self.precompile else { return Ok(wasm.to_owned()) };
+        let dir = repo::root().join("target").join("bench").join("precompiled");
+        std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+        let stem = wasm.file_stem().unwrap_or_default().to_string_lossy();
+        let file = dir.join(format!("{stem}.{}.cwasm", self.name));
+        let mut compile = command(words);
+        let output = compile.arg(&file).arg(wasm).output().context("starting a compiler")?;
+        ensure!(
+            output.status.success(),
+            "`{}`: {}",
+            process::show(&compile),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(file)
+    }
+
+    /// The command that runs what was prepared.
+    pub fn command(&self, prepared: &Path) -> Command {
         let mut command = command(&self.words);
-        command.arg(wasm);
+        command.arg(prepared);
         command
     }
 }
@@ -45,7 +77,7 @@ pub struct PeerArgs {
     peers: Vec<String>,
     /// Measure no other engine
     #[arg(long, conflicts_with = "peers")]
-    no_peers: bool,
+    pub no_peers: bool,
 }
 
 impl PeerArgs {
@@ -68,7 +100,7 @@ fn parse(peer: &str) -> Result<Contestant> {
     let (name, command) = peer.split_once('=').with_context(usage)?;
     let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
     ensure!(!name.is_empty() && !words.is_empty(), usage());
-    Ok(Contestant { name: name.to_owned(), words })
+    Ok(Contestant { name: name.to_owned(), words, precompile: None })
 }
 
 /// Engines that are measured if they are there, without caches of compiled code.
@@ -81,9 +113,20 @@ fn known() -> Vec<Contestant> {
     ];
     let contestant = |(name, first): (&str, &[&str])| {
         let words = std::iter::once(&name).chain(first).map(|word| (*word).to_owned()).collect();
-        Contestant { name: name.to_owned(), words }
+        Contestant { name: name.to_owned(), words, precompile: None }
     };
     known.into_iter().map(contestant).collect()
+}
+
+/// wasmtime with modules that are compiled beforehand, if it is there.
+pub fn wasmtime_precompiled() -> Option<Contestant> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let contestant = Contestant {
+        name: "wasmtime-precompiled".to_owned(),
+        words: words(&["wasmtime", "run", "--allow-precompiled"]),
+        precompile: Some(words(&["wasmtime", "compile", "-o"])),
+    };
+    present(&contestant).then_some(contestant)
 }
 
 fn present(peer: &Contestant) -> bool {

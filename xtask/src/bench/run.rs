@@ -21,6 +21,9 @@ pub struct Args {
     /// Folder with `manifest.json` and the programs. Without it, the run corpus, or else the kernels of this repository
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
+    /// Only these tiers of the engine's
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = TIERS.map(|tier| tier.name))]
+    tiers: Vec<String>,
     /// Measure the time that passes instead of the CPU time of the process
     #[arg(long)]
     wall: bool,
@@ -28,10 +31,26 @@ pub struct Args {
     peers: PeerArgs,
 }
 
-/// The engine's tiers and memory modes by name, with the options of `engine run` for them.
-const TIERS: [(&str, &[&str]); 2] = [
-    (GUARDED, &["--tier", "baseline"]),
-    ("baseline-checked", &["--tier", "baseline", "--memory-mode", "checked"]),
+/// A way of running the engine.
+#[derive(Clone, Copy)]
+struct Tier {
+    name: &'static str,
+    /// Options of `engine run` and `engine compile`.
+    options: &'static [&'static str],
+    /// Whether modules are compiled beforehand.
+    precompiled: bool,
+}
+
+/// The engine's tiers and memory modes.
+const TIERS: [Tier; 4] = [
+    Tier { name: GUARDED, options: &["--tier", "baseline"], precompiled: false },
+    Tier {
+        name: "baseline-checked",
+        options: &["--tier", "baseline", "--memory-mode", "checked"],
+        precompiled: false,
+    },
+    Tier { name: "dynamic", options: &["--tier", "dynamic"], precompiled: false },
+    Tier { name: "optimized-precompiled", options: &["--tier", "optimized"], precompiled: true },
 ];
 /// The tier to which checked memories are compared.
 const GUARDED: &str = "baseline";
@@ -45,9 +64,17 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
     all.retain(|program| args.filter.as_ref().is_none_or(|filter| program.name.contains(filter)));
     ensure!(!all.is_empty(), "no program is named so");
     let engine = process::build_release_engine()?;
-    let mut contestants: Vec<Contestant> =
-        TIERS.iter().map(|(name, options)| Contestant::ours(name, &engine, options)).collect();
+    let mut tiers = TIERS.to_vec();
+    tiers.retain(|tier| args.tiers.is_empty() || args.tiers.iter().any(|name| name == tier.name));
+    let ours = |tier: &Tier| match tier.precompiled {
+        true => Contestant::ours_precompiled(tier.name, &engine, tier.options),
+        false => Contestant::ours(tier.name, &engine, tier.options),
+    };
+    let mut contestants: Vec<Contestant> = tiers.iter().map(ours).collect();
     contestants.extend(args.peers.find()?);
+    if !args.peers.no_peers && tiers.iter().any(|tier| tier.precompiled) {
+        contestants.extend(peers::wasmtime_precompiled());
+    }
 
     // The native program comes first, then the contestants.
     let mut names = vec!["native"];
@@ -57,12 +84,12 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
     for program in &all {
         table.times.push(sample(program, &contestants, args)?);
         if json {
-            (0..TIERS.len()).for_each(|tier| table.print_program(program, 1 + tier));
+            (0..tiers.len()).for_each(|tier| table.print_program(program, 1 + tier));
         }
         rows.push(table.row(program));
     }
     if json {
-        (0..TIERS.len()).for_each(|tier| table.print_summary(1 + tier));
+        (0..tiers.len()).for_each(|tier| table.print_summary(1 + tier));
     } else {
         rows.push(table.means());
         let mut header = vec!["program"];
@@ -76,7 +103,7 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
     let failed: Vec<&str> = all
         .iter()
         .zip(&table.times)
-        .filter(|(_, times)| times[1..=TIERS.len()].iter().any(Option::is_none))
+        .filter(|(_, times)| times[1..=tiers.len()].iter().any(Option::is_none))
         .map(|(program, _)| program.name.as_str())
         .collect();
     ensure!(failed.is_empty(), "wrong or no answer from the engine: {}", failed.join(", "));
@@ -102,11 +129,13 @@ fn sample(program: &Program, contestants: &[Contestant], args: &Args) -> Result<
     if program.native.is_none() {
         times[0] = None;
     }
+    let prepare = |contestant: &Contestant| contestant.prepare(&program.wasm);
+    let prepared: Vec<PathBuf> = contestants.iter().map(prepare).collect::<Result<_>>()?;
     for round in 0..args.samples.max(1) {
         for (i, samples) in times.iter_mut().enumerate() {
             let Some(measured) = samples else { continue };
             let (name, mut command) = match (i.checked_sub(1), &program.native) {
-                (Some(i), _) => (contestants[i].name.as_str(), contestants[i].command(&program.wasm)),
+                (Some(i), _) => (contestants[i].name.as_str(), contestants[i].command(&prepared[i])),
                 (None, Some(native)) => ("native", peers::command(native)),
                 (None, None) => continue,
             };
@@ -137,7 +166,7 @@ impl Table<'_> {
 
     /// To whom a tier is compared: the native program, the tier with guard pages if this is not it, and other engines.
     fn others(&self, tier: usize) -> impl Iterator<Item = (usize, &str)> {
-        let ours = |name: &str| TIERS.iter().any(|(tier, _)| *tier == name);
+        let ours = |name: &str| TIERS.iter().any(|tier| tier.name == name);
         let is_guarded = self.names[tier] == GUARDED;
         self.names.iter().enumerate().filter_map(move |(i, name)| match *name {
             GUARDED => (!is_guarded).then_some((i, "guarded")),
