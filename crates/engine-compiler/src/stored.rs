@@ -2,7 +2,7 @@
 
 use crate::artifact::{self, Artifact, ArtifactError, ArtifactTier, Identity};
 use crate::cache::{Cache, CachedTier, ModuleHash, Recording};
-use crate::{CompilationState, CompileError, Compiler, LazyValidation, Start, Tier};
+use crate::{CompilationState, CompileError, Compiler, LazyValidation, Start, Tier, Tiering};
 use engine_baseline::ModuleEnv;
 use engine_decoder::{DecodedModule, Features};
 use engine_machine::AccessMode;
@@ -88,7 +88,8 @@ impl Compiler {
         let CachedTier { tier, validated, complete, recording } =
             cache.tier(decoded, identity, self.config.tiering.first());
         let start = match start {
-            Start::Eager if !complete => start,
+            // Where everything is to be optimised, everything is loaded.
+            Start::Eager if !complete || self.config.tiering == Tiering::Eager => start,
             Start::Lazy(_) if !validated => start,
             _ => FROM_ARTIFACT,
         };
@@ -121,7 +122,8 @@ impl Compiler {
         mode: AccessMode,
     ) -> Result<Arc<CompilationState>, CompileError> {
         let tier = ArtifactTier::new(Some(Arc::new(artifact)), None, None, self.config.tiering.first());
-        self.compile_by(Arc::new(tier), decoded, mode, FROM_ARTIFACT)
+        let start = if self.config.tiering == Tiering::Eager { Start::Eager } else { FROM_ARTIFACT };
+        self.compile_by(Arc::new(tier), decoded, mode, start)
     }
 
     /// Compiles all functions of a module, without placing their code, to an artifact. The bytes are the same for any number of threads.

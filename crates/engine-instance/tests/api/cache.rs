@@ -79,6 +79,25 @@ fn what_is_not_called_is_compiled_in_the_background() {
 }
 
 #[test]
+fn what_comes_from_the_cache_is_optimised_when_it_is_hot() {
+    let folder = Folder::new("tiers");
+    let text = r#"(module
+        (func $square (param i32) (result i32) local.get 0 local.get 0 i32.mul)
+        (func (export "f") (param i32) (result i32) local.get 0 call $square i32.const 1 i32.add))"#;
+    let mut config = config(folder.path(), CompilationMode::Eager);
+    let engine = Engine::new(config.tiering(Tiering::Dynamic).tier_up_budget(1).compile_tasks(0)).unwrap();
+    compile(&engine, text);
+    let module = compile(&engine, text);
+    assert_eq!(engine.cache_stats(), stats(1, 1, 0, 1));
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    for _ in 0..100 {
+        assert_eq!(call::<_, i32>(&mut store, instance, "f", 10).unwrap(), 101);
+    }
+    assert!(module.tier_stats().optimized_functions > 0);
+}
+
+#[test]
 fn jobs_use_the_cache() {
     for mode in [CompilationMode::Eager, CompilationMode::Lazy] {
         let folder = Folder::new(&format!("job-{mode:?}"));
@@ -121,7 +140,7 @@ fn an_entry_grows_with_what_is_called() {
 #[test]
 fn what_decides_the_code_decides_the_entry() {
     let folder = Folder::new("keys");
-    let changes: [fn(&mut Config); 6] = [
+    let changes: [fn(&mut Config); 7] = [
         |_| (),
         |config| {
             config.spectre(false);
@@ -131,6 +150,9 @@ fn what_decides_the_code_decides_the_entry() {
         },
         |config| {
             config.tiering(Tiering::Off(engine_machine::Tier::Optimized));
+        },
+        |config| {
+            config.tiering(Tiering::Dynamic);
         },
         |config| {
             config.memory_guard(false);
