@@ -111,6 +111,7 @@ fn options(file: &Path, module: &str) -> Result<DumpOptions> {
             ("memory", "checked") => options.flags.memory_access = AccessMode::Checked,
             ("spectre", "off") => options.flags.spectre = false,
             ("interruptible", "off") => options.flags.interruptible = false,
+            ("tier-up", budget) => options.flags.tier_up_budget = budget.parse()?,
             ("nans", "canonical") => options.flags.canonicalize_nans = true,
             ("cpu", list) => {
                 list.split(',').try_for_each(|name| enable(&mut options.flags.target, name.trim()))?

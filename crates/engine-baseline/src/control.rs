@@ -16,19 +16,16 @@
 use crate::generator::{Generator, Pending};
 use crate::lookahead::LoopFacts;
 use crate::value::{Place, Value};
-use engine_decoder::{DefinedFuncIndex, TypeIndex, ValKind};
+use engine_decoder::{TypeIndex, ValKind};
 use engine_machine::Kinds;
 use engine_machine::abi::{Location, frame};
 use engine_machine::emitter::Label;
 use engine_machine::masm::{Cond, Masm, Operand, Size};
-use engine_machine::{HeaderValue, Reg, RegSet, RuntimeEntry, TrapCode};
+use engine_machine::{HeaderValue, Reg, RegSet, TrapCode};
 
 /// Values that an edge copies one by one. More are copied by a loop, or code would grow with edges times values: a `br_table`
 /// may lead to thousands of blocks that take a thousand values each.
 const INLINE_COPIES: usize = 16;
-
-/// Bytes of Wasm that one entry or turn counts as at most: not all of a large body is executed.
-const MOST_CHARGED: usize = 1000;
 
 /// State of the pinned locals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,18 +90,6 @@ pub(crate) enum Deferred {
     HotLoop { from: Label, to: Label, header: Homes, constants: u32, wasm_offset: u32 },
 }
 
-/// An operand below a loop that is a constant, and therefore not in its slot.
-#[derive(Clone, Copy)]
-pub(crate) struct Constant {
-    index: u32,
-    kind: ValKind,
-    value: i32,
-}
-
-/// Operands below a loop that are looked at for constants. Under a deeper stack a loop does not ask for better code while it runs: programs keep next to
-/// nothing there, and looking at everything would make nested loops quadratic.
-const CONSTANTS_DEPTH: usize = 64;
-
 /// An edge of a `br_table`.
 #[derive(Clone, Copy)]
 pub(crate) struct TableEdge {
@@ -134,7 +119,7 @@ impl<'a, M: Masm> Generator<'a, M> {
     fn homes_state(&self) -> Homes {
         Homes { valid: self.valid, dirty: self.dirty, checked: self.checked }
     }
-    fn set_homes(&mut self, homes: Homes) {
+    pub fn set_homes(&mut self, homes: Homes) {
         self.checked = homes.checked;
         self.valid = homes.valid;
         self.dirty = homes.dirty;
@@ -260,96 +245,6 @@ impl<'a, M: Masm> Generator<'a, M> {
         if self.env.flags.interruptible {
             self.masm.stack_check(TrapCode::Interrupt);
         }
-    }
-
-    /// What executing this many bytes of Wasm adds to the function's counter, which carries when the budget is used up.
-    fn charge(&self, bytes: usize) -> u32 {
-        let budget = u64::from(self.env.flags.tier_up_budget);
-        let step = ((bytes.max(1) as u64) << 32).div_ceil(budget);
-        step.min(u64::from(u32::MAX)) as u32
-    }
-
-    /// Where the function's counter is.
-    fn counter(&self) -> u32 {
-        self.env.layout.counter(self.defined_index())
-    }
-
-    fn defined_index(&self) -> DefinedFuncIndex {
-        self.env.module.defined(self.func).expect("a function that has a body")
-    }
-
-    /// Counts an entry of the function, if its code counts. Parameters are still where they arrived.
-    pub fn charge_entry(&mut self) {
-        if self.env.flags.tier_up_budget == 0 {
-            return;
-        }
-        let (counter, step) = (self.counter(), self.charge(self.operators.len().min(MOST_CHARGED)));
-        let emitter = self.masm.emitter();
-        let (from, to) = (emitter.new_label(), emitter.new_label());
-        self.masm.charge(counter, step, from);
-        self.masm.emitter().bind(to);
-        self.deferred.push(Deferred::HotFunction { from, to });
-    }
-
-    /// Counts a turn of the loop whose header is here, if the function's code counts.
-    fn charge_loop(&mut self, header: Homes) {
-        if self.env.flags.tier_up_budget == 0 || self.stack.len() > CONSTANTS_DEPTH {
-            return;
-        }
-        let first = self.constants.len();
-        for (index, value) in self.stack.iter().enumerate() {
-            match value.place() {
-                Place::Slot => {}
-                Place::Const(constant) => {
-                    let index = index as u32;
-                    self.constants.push(Constant { index, kind: value.kind(), value: constant });
-                }
-                other => unreachable!("{other:?} at a loop's header"),
-            }
-        }
-        let constants = (self.constants.len() - first) as u32;
-        let facts = self.lookahead.loops.get(self.loops_seen - 1);
-        let bytes = facts.map_or(MOST_CHARGED, |facts| facts.bytes as usize).min(MOST_CHARGED);
-        let (counter, step) = (self.counter(), self.charge(bytes));
-        let emitter = self.masm.emitter();
-        let wasm_offset = emitter.wasm_offset();
-        let (from, to) = (emitter.new_label(), emitter.new_label());
-        self.masm.charge(counter, step, from);
-        self.masm.emitter().bind(to);
-        self.deferred.push(Deferred::HotLoop { from, to, header, constants, wasm_offset });
-    }
-
-    /// Asks for better code of the function.
-    fn hot_function(&mut self, from: Label, to: Label) {
-        self.masm.emitter().bind(from);
-        self.masm.call_tier_up(self.defined_index());
-        self.masm.jump(to);
-    }
-
-    /// Puts everything in its slot and asks for code that goes on from there; if there is none, takes the registers back.
-    fn hot_loop(&mut self, from: Label, to: Label, header: Homes, constants: &[Constant], wasm_offset: u32) {
-        let emitter = self.masm.emitter();
-        emitter.set_wasm_offset(wasm_offset);
-        emitter.bind(from);
-        self.set_homes(header);
-        self.clean_homes(header.dirty);
-        for &Constant { index, kind, value } in constants {
-            let slot = frame::slot(self.num_locals + index);
-            self.masm.store_frame_imm(kind, slot, value);
-        }
-        let [_, func, loop_offset, ..] = M::CONVENTION.host_args else { unreachable!("six of them") };
-        self.masm.mov_imm(Size::S32, *func, i64::from(self.defined_index().0));
-        self.masm.mov_imm(Size::S32, *loop_offset, i64::from(wasm_offset));
-        self.masm.call_runtime(RuntimeEntry::TierUpLoop);
-        let target = M::CONVENTION.host_results[0];
-        let stay = self.masm.emitter().new_label();
-        self.masm.cmp(Size::S64, target, Operand::Imm(0));
-        self.masm.branch(Cond::Eq, stay);
-        self.masm.jump_register(target);
-        self.masm.emitter().bind(stay);
-        // The host preserves the vmctx and memory-base registers.
-        self.load_homes(header.valid);
-        self.masm.jump(to);
     }
 
     pub fn visit_if(&mut self, ty: wasmparser::BlockType) {

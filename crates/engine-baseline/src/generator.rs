@@ -15,7 +15,8 @@
 //! * A local with `pending` lazy operands does not change: `before_local_changes` first gives them a place of their own.
 //! * No operand below `lazy_floor` is lazy, so that looking for lazy operands is bounded by a constant.
 
-use crate::control::{Constant, Control, Deferred, TableEdge};
+use crate::control::{Control, Deferred, TableEdge};
+use crate::hot::Constant;
 use crate::lookahead::Lookahead;
 use crate::moves::Move;
 use crate::value::{Place, Value};

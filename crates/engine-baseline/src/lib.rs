@@ -5,6 +5,7 @@
 //!  lookahead.rs  what a body does with its locals and loops, from a scan of its bytes
 //!  function.rs   a function from prologue to side tables
 //!  numeric.rs compare.rs memory.rs call.rs control.rs   the operators
+//!  hot.rs        counting, and asking for better code
 //!  moves.rs      parallel moves
 //!  generator.rs  registers, slots, operands, locals
 //!  value.rs      operands
@@ -19,6 +20,7 @@ mod compare;
 mod control;
 mod function;
 mod generator;
+mod hot;
 mod lookahead;
 mod memory;
 mod moves;

@@ -14,7 +14,7 @@
 ;;   movss [rbp-0x18], xmm0
 ;;   mov esi, eax
 ;;   mov r11, [r14+0x10]
-;;   call qword ptr [r11+0x80]               ; f32.nearest
+;;   call qword ptr [r11+0x90]               ; f32.nearest
 ;;   mov eax, eax
 ;;   movd xmm1, eax
 ;;   movaps xmm8, xmm1
