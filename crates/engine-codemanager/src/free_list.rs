@@ -46,6 +46,11 @@ impl FreeList {
         }
     }
 
+    /// Bytes that are not free.
+    pub(crate) fn used(&self) -> usize {
+        self.size - self.free.iter().map(|(start, end)| end - start).sum::<usize>()
+    }
+
     /// Whether nothing is allocated.
     pub(crate) fn is_unused(&self) -> bool {
         self.free.as_slice() == [(0, self.size)]
