@@ -62,6 +62,15 @@ mod tests {
     use super::FreeList;
 
     #[test]
+    fn what_is_used_is_counted() {
+        let mut list = FreeList::new(100);
+        let first = list.allocate(30).unwrap();
+        list.allocate(20).unwrap();
+        list.free(first, 30);
+        assert_eq!(list.used(), 20);
+    }
+
+    #[test]
     fn ranges_never_overlap_and_coalesce_again() {
         let mut list = FreeList::new(1 << 12);
         let mut live: Vec<(usize, usize)> = Vec::new();

@@ -122,3 +122,47 @@ fn debug_info(records: &mut Vec<u8>, piece: &NamedCode<'_>) {
     }
     end(records, start);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn u32_at(bytes: &[u8], at: usize) -> u32 {
+        u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap())
+    }
+
+    fn u64_at(bytes: &[u8], at: usize) -> u64 {
+        u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap())
+    }
+
+    #[test]
+    fn records_are_laid_out_as_specified() {
+        let code = [1, 2, 3];
+        let piece =
+            NamedCode { address: 0x1000, code: &code, name: "a\0b".into(), places: vec![(0, 70), (2, 80)] };
+        let mut records = Vec::new();
+        debug_info(&mut records, &piece);
+        let debug_size = records.len();
+        code_load(&mut records, 7, &piece);
+
+        assert_eq!((u32_at(&records, 0), u32_at(&records, 4) as usize), (DEBUG_INFO, debug_size));
+        assert_eq!((u64_at(&records, 16), u64_at(&records, 24)), (0x1000, 2));
+        let entry = 16 + FILE.len();
+        assert_eq!(debug_size, 32 + 2 * entry);
+        assert_eq!((u64_at(&records, 32 + entry), u32_at(&records, 40 + entry)), (0x1002, 80));
+
+        let load = &records[debug_size..];
+        assert_eq!((u32_at(load, 0), u32_at(load, 4) as usize), (CODE_LOAD, load.len()));
+        assert!(u64_at(load, 8) >= u64_at(&records, 8) && u64_at(load, 8) > 0);
+        assert_eq!(u32_at(load, 16), 7);
+        assert_eq!((u64_at(load, 24), u64_at(load, 32), u64_at(load, 40)), (0x1000, 0x1000, 3));
+        assert_eq!(&load[56..], b"ab\0\x01\x02\x03");
+    }
+
+    #[test]
+    fn code_without_places_has_no_debug_information() {
+        let mut records = Vec::new();
+        debug_info(&mut records, &NamedCode { address: 0, code: &[], name: "".into(), places: Vec::new() });
+        assert!(records.is_empty());
+    }
+}

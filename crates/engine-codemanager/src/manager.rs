@@ -98,6 +98,8 @@ impl CodeManager {
         let strategies: &[Strategy] = match config.strategy {
             Some(Strategy::DualMapping) => &[Strategy::DualMapping],
             Some(Strategy::SingleMapping) => &[Strategy::SingleMapping],
+            // `perf` looks into a map for anonymous memory only, and a mapping of a memory file is none.
+            None if config.profiler == ProfilingStrategy::PerfMap => &[Strategy::SingleMapping],
             None => &[Strategy::DualMapping, Strategy::SingleMapping],
         };
         let region_size = config.region_size.clamp(MIN_REGION, arch::host::MAX_REGION);

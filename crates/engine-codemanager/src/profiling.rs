@@ -11,7 +11,8 @@ pub enum ProfilingStrategy {
     #[default]
     None,
     /// `/tmp/perf-PID.map`, which Linux `perf report` reads: names alone, and those of code that is gone may be taken for those of what came
-    /// after it.
+    /// after it. Code is held under [`Strategy::SingleMapping`](crate::Strategy::SingleMapping), unless another one is asked for, because `perf` looks the map up for
+    /// anonymous memory only.
     PerfMap,
     /// `jit-PID.dump`, which Linux `perf inject --jit` merges into what `perf record -k mono` recorded: names, code, and places in
     /// the module, each from the time at which the code was made. The file lies in the folder that the environment variable `JITDUMPDIR` names, or else in the
