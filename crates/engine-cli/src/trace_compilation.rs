@@ -2,13 +2,11 @@
 
 use core::fmt::{self, Write as _};
 use core::ops::RangeInclusive;
+use engine_compiler::UNIT_TARGET;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer};
-
-/// The target of the events that lines are made of.
-const TARGET: &str = "engine_compiler::unit";
 
 /// Which functions are shown.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,7 +47,7 @@ impl Lines {
 
     /// What it listens to.
     pub fn targets() -> Targets {
-        Targets::new().with_target(TARGET, Level::TRACE)
+        Targets::new().with_target(UNIT_TARGET, Level::TRACE)
     }
 }
 

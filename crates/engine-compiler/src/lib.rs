@@ -61,6 +61,7 @@ use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, Features, Fun
 use engine_machine::{AccessMode, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
 use std::sync::Arc;
 use std::time::Instant;
+pub use unit::UNIT_TARGET;
 pub use workers::Executor;
 use workers::Workers;
 use wrappers::{Direction, WrapperCache};
