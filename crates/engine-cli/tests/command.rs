@@ -609,3 +609,42 @@ fn perf_reports_names_and_tiers() {
     assert!(map.is_some_and(|removed| removed.is_ok()), "{text}");
     assert!(text.contains("wasm[0]::spin [baseline]"), "{text}");
 }
+
+/// A terminal: our side of it, and its own.
+fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+    (ours.into(), std::fs::File::options().read(true).write(true).open(name).unwrap())
+}
+
+#[test]
+fn a_module_that_takes_long_has_a_progress_bar() {
+    let (mut ours, theirs) = terminal();
+    let mut command = engine();
+    command.args(["compile", "-"]).env("TERM", "xterm").stdin(Stdio::piped()).stderr(theirs);
+    let mut child = command.spawn().unwrap();
+    // The terminal's end is the end of whoever writes to it.
+    drop(command);
+    let module = wat::parse_str(NAMED).unwrap();
+    let (first, rest) = module.split_at(module.len() / 2);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(first).unwrap();
+    let mut shown = Vec::new();
+    let mut chunk = [0; 256];
+    // Until there is a bar, the rest of the module does not come.
+    while !String::from_utf8_lossy(&shown).contains("compiling [") {
+        let count = std::io::Read::read(&mut ours, &mut chunk).expect("the bar comes before the end");
+        shown.extend_from_slice(&chunk[..count]);
+    }
+    stdin.write_all(rest).unwrap();
+    drop(stdin);
+    // After the last writer a terminal gives an error.
+    while let Ok(count @ 1..) = std::io::Read::read(&mut ours, &mut chunk) {
+        shown.extend_from_slice(&chunk[..count]);
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(shown.ends_with(b"\r\x1b[2K"), "the bar is gone at the end: {}", shown.escape_ascii());
+}
