@@ -55,7 +55,8 @@ impl RunStats {
     }
 
     fn to_json(&self) -> Value {
-        let Metrics { modules, decode_time, lazy, queued_units, queued_bytes, memory, .. } = &self.metrics;
+        let Metrics { modules, decode_time, lazy, queued_units, queued_bytes, cache, memory, .. } =
+            &self.metrics;
         let LazyStats { functions, bytes, time } = *lazy;
         let CodeMemory { reserved, used, code } = *memory;
         let tiers = self.metrics.tiers.iter().map(|tier| (tier.name.to_owned(), tier_json(tier)));
@@ -69,7 +70,7 @@ impl RunStats {
             "tiers": tiers.collect::<serde_json::Map<_, _>>(),
             "lazy": { "functions": functions, "wasm_bytes": bytes, "ms": millis(time) },
             "queued": { "functions": queued_units, "wasm_bytes": queued_bytes },
-            "cache": { "hits": self.metrics.cache_hits, "misses": self.metrics.cache_misses },
+            "cache": { "hits": cache.hits, "misses": cache.misses, "rejected": cache.rejected, "stored": cache.stored },
             "features": self.metrics.features.names().collect::<Vec<_>>(),
             "wrappers": self.metrics.wrappers,
             "code_memory": { "code_bytes": code, "used_bytes": used, "reserved_bytes": reserved },

@@ -1,5 +1,6 @@
 //! Figures on everything that an engine has compiled.
 
+use crate::cache::CacheStats;
 use crate::{Histogram, LazyStats};
 use core::fmt;
 use core::time::Duration;
@@ -15,7 +16,8 @@ pub struct Metrics {
     pub modules: u64,
     /// Time spent on decoding modules, without their function bodies; all threads together.
     pub decode_time: Duration,
-    /// What each tier has done, in the order of their first use. `validation` is what functions go through that are compiled later.
+    /// What each tier has done, in the order of their first use. `validation` is what functions go through that are compiled later, `artifact` has those
+    /// of modules for which there was compiled code, in a cache or serialized.
     pub tiers: Vec<TierMetrics>,
     /// Functions compiled at their first calls, or warmed. They count in their tier as well.
     pub lazy: LazyStats,
@@ -23,10 +25,8 @@ pub struct Metrics {
     pub queued_units: u64,
     /// Wasm bytes of their bodies.
     pub queued_bytes: u64,
-    /// Modules that were found in the cache.
-    pub cache_hits: u64,
-    /// Modules that were looked for there in vain.
-    pub cache_misses: u64,
+    /// What has happened to the cache.
+    pub cache: CacheStats,
     /// The proposals beyond WebAssembly 1.0 that modules have used, their function bodies included as far as these have been looked at.
     pub features: Features,
     /// Wrappers between host and Wasm that are alive, one for each signature and direction.
@@ -44,8 +44,7 @@ impl Default for Metrics {
             lazy: LazyStats::default(),
             queued_units: 0,
             queued_bytes: 0,
-            cache_hits: 0,
-            cache_misses: 0,
+            cache: CacheStats::default(),
             features: Features::NONE,
             wrappers: 0,
             memory: CodeMemory::default(),
@@ -100,7 +99,8 @@ impl fmt::Display for Metrics {
         let lazy_millis = millis(*time);
         writeln!(f, "{:<18} {functions} functions, {bytes} bytes, {lazy_millis:.3} ms", "at first calls")?;
         writeln!(f, "{:<18} {queued_units} functions, {queued_bytes} bytes", "waiting")?;
-        writeln!(f, "{:<18} {} hits, {} misses", "cache", self.cache_hits, self.cache_misses)?;
+        let CacheStats { hits, misses, rejected, stored } = self.cache;
+        writeln!(f, "{:<18} {hits} hits, {misses} misses, {rejected} rejected, {stored} stored", "cache")?;
         let features = if self.features.is_empty() { "none".into() } else { self.features.to_string() };
         writeln!(f, "{:<18} {features}", "proposals used")?;
         writeln!(f, "{:<18} {}", "wrappers", self.wrappers)?;

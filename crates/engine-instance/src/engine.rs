@@ -122,6 +122,7 @@ impl Engine {
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.inner.compiler.metrics();
         metrics.modules = self.inner.modules.load(Relaxed);
+        metrics.cache = self.cache_stats();
         metrics
     }
 

@@ -1,5 +1,7 @@
 //! What an engine tells of its work: metrics, and events for `tracing`.
 
+#![allow(unsafe_code)]
+
 use crate::*;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -116,6 +118,26 @@ fn an_aborted_module_leaves_nothing_waiting() {
     assert_eq!(engine.metrics().queued_units, 2);
     compiler.abort();
     assert_eq!((engine.metrics().queued_units, engine.metrics().queued_bytes), (0, 0));
+}
+
+#[test]
+fn the_second_tier_is_counted_apart() {
+    let engine = engine(|config| config.tiering(Tiering::Eager).compile_tasks(1));
+    let _module = compile(&engine, TWO_FUNCTIONS);
+    let metrics = engine.metrics();
+    assert_eq!(metrics.tier("baseline").unwrap().functions, 2);
+    assert!(metrics.tier("optimized").unwrap().functions > 0);
+}
+
+#[test]
+fn stored_code_is_counted_apart() {
+    let (engine, module) = module(TWO_FUNCTIONS);
+    let stored = module.serialize().unwrap();
+    // SAFETY: the bytes were made just now.
+    let _loaded = unsafe { Module::deserialize(&engine, stored) }.unwrap();
+    let metrics = engine.metrics();
+    let functions = |tier| metrics.tier(tier).map(|tier| tier.functions);
+    assert_eq!((functions("baseline"), functions("artifact")), (Some(2), Some(2)));
 }
 
 #[test]
