@@ -55,6 +55,7 @@ impl<'a, M: Masm> Generator<'a, M> {
                 self.masm.emitter().abandon_function();
                 return Err(DecodeError::from_body(decoded, func, at, error).into());
             }
+            validators.quick.add_used(decoded, body);
         }
         self.finish();
         let refused = match self.refused {

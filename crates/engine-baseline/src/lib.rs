@@ -30,7 +30,9 @@ mod visitor;
 
 pub use engine_machine::ModuleEnv;
 
-use engine_decoder::{Body, DecodeError, DecodedModule, DefinedFuncIndex, FuncIndex, QuickValidator};
+use engine_decoder::{
+    Body, DecodeError, DecodedModule, DefinedFuncIndex, Features, FuncIndex, QuickValidator,
+};
 use engine_machine::{Aarch64, Arch, CodeBatch, CodeFlags, X64};
 use generator::Generator;
 use wasmparser::FuncValidatorAllocations;
@@ -105,6 +107,11 @@ impl<'a> BaselineCompiler<'a> {
             }
         });
         Ok(())
+    }
+
+    /// The proposals beyond WebAssembly 1.0 that the bodies so far use ([`QuickValidator::used`]).
+    pub fn features_used(&self) -> Features {
+        self.validators.quick.used()
     }
 
     /// The functions compiled so far.

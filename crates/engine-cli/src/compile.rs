@@ -1,6 +1,8 @@
 //! `engine compile`: compiles a module, to a file or for the figures.
 
 use crate::options::EngineOptions;
+use crate::progress::Progress;
+use crate::trace_compilation::UnitFilter;
 use crate::{arrival, input, stats};
 use clap::{Args, ValueEnum};
 use engine_instance::{Context as _, Engine, Result};
@@ -28,6 +30,10 @@ pub struct CompileArgs {
     /// Write the compiled module to this file, for `engine run` on CPUs and builds like this
     #[arg(short, long, value_name = "FILE", conflicts_with = "stats")]
     output: Option<PathBuf>,
+    /// Write a line to standard error for each function that is compiled, or only for those that FILTER picks: an index, a range FIRST-LAST, or a
+    /// part of the name
+    #[arg(long, value_name = "FILTER", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = UnitFilter::parse)]
+    pub(crate) trace_compilation: Option<UnitFilter>,
     /// A module, binary or text (`-` for standard input)
     file: PathBuf,
 }
@@ -49,7 +55,9 @@ pub(crate) fn run(args: &CompileArgs) -> Result<()> {
             write(output, &compiled).with_context(|| format!("cannot write {}", output.display()))?;
         }
         None => {
-            arrival::from_file(&Engine::new(&args.engine.config())?, &args.engine, &args.file)?;
+            let engine = Engine::new(&args.engine.config())?;
+            let _progress = Progress::watch(&engine);
+            arrival::from_file(&engine, &args.engine, &args.file)?;
         }
     }
     Ok(())

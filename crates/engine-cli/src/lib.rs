@@ -6,11 +6,15 @@ mod arrival;
 mod compile;
 mod input;
 mod invoke;
+mod log;
 pub mod objdump;
 pub mod options;
+mod progress;
 mod run;
+mod run_stats;
 mod settings;
 pub mod stats;
+mod trace_compilation;
 mod validate;
 pub mod wast;
 mod wast_command;
@@ -20,14 +24,22 @@ use engine_instance::{Error, Trap};
 use engine_wasi::ExitStatus;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use trace_compilation::UnitFilter;
+use tracing_subscriber::filter::Targets;
 
 /// Exit code after a trap: that of a process that has aborted.
 pub const TRAP_EXIT_CODE: u8 = 134;
+
+/// Exit code when the arguments, or the environment, are wrong.
+const USAGE_EXIT_CODE: u8 = 2;
 
 /// Runs, checks and takes apart WebAssembly modules.
 #[derive(Debug, Parser)]
 #[command(name = "engine", version, arg_required_else_help = true)]
 struct Cli {
+    /// Log on standard error what the engine does: a level (error, warn, info, debug, trace), or TARGET=LEVEL,... (default: ENGINE_LOG)
+    #[arg(long, global = true, value_name = "FILTER", value_parser = log::parse_filter)]
+    log: Option<Targets>,
     #[command(subcommand)]
     command: Command,
 }
@@ -48,6 +60,17 @@ enum Command {
     Settings(settings::SettingsArgs),
 }
 
+impl Command {
+    /// The functions of which a line is written when they are compiled.
+    fn trace_compilation(&self) -> Option<UnitFilter> {
+        match self {
+            Command::Run(args) => args.trace_compilation.clone(),
+            Command::Compile(args) => args.trace_compilation.clone(),
+            _ => None,
+        }
+    }
+}
+
 /// Runs the command with these arguments (the program's name first) and returns the exit code of the process: a guest's
 /// own, 134 after a trap, 1 after any other error, 2 if the arguments are wrong.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -59,6 +82,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
+    if let Err(message) = log::start(cli.log, cli.command.trace_compilation()) {
+        eprintln!("error: {message}");
+        return ExitCode::from(USAGE_EXIT_CODE);
+    }
     let result = match &cli.command {
         Command::Run(args) => run::run(args).map(|()| ExitCode::SUCCESS),
         Command::Validate(args) => validate::run(args),

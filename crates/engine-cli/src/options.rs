@@ -1,7 +1,7 @@
 //! Options that several commands share, and how their values are written.
 
 use clap::{Args, ValueEnum};
-use engine_instance::{CompilationMode, Config, LazyValidation, Tiering};
+use engine_instance::{CompilationMode, Config, LazyValidation, ProfilingStrategy, Tiering};
 use engine_machine::{Arch, TargetFeatures};
 use std::fmt;
 use std::time::Duration;
@@ -66,6 +66,25 @@ pub enum MemoryMode {
     Guarded,
     /// By explicit bounds checks.
     Checked,
+}
+
+/// How `perf` learns the names of compiled functions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Perf {
+    /// `/tmp/perf-PID.map`.
+    Map,
+    /// `jit-PID.dump` in the current folder, or that of JITDUMPDIR.
+    Jitdump,
+}
+
+impl Perf {
+    /// The engine's name for it.
+    pub fn strategy(self) -> ProfilingStrategy {
+        match self {
+            Perf::Map => ProfilingStrategy::PerfMap,
+            Perf::Jitdump => ProfilingStrategy::JitDump,
+        }
+    }
 }
 
 macro_rules! display_as_written {

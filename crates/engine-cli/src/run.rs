@@ -1,17 +1,20 @@
 //! `engine run`: runs a WASI command, or one exported function.
 
-use crate::options::{EngineOptions, Mode, parse_bytes, parse_duration};
+use crate::options::{EngineOptions, Mode, Perf, parse_bytes, parse_duration};
+use crate::progress::Progress;
+use crate::run_stats::{RunFormat, RunStats, Times};
+use crate::trace_compilation::UnitFilter;
 use crate::{arrival, input, invoke};
 use clap::Args;
 use engine_instance::{
-    Context as _, Engine, Error, InterruptHandle, Linker, Module, Result, Store, StoreLimits,
+    Context as _, Engine, Error, Instance, InterruptHandle, Linker, Module, Result, Store, StoreLimits,
     StoreLimitsBuilder, default_cache_dir,
 };
 use engine_wasi::{Perms, WasiCtx, WasiCtxBuilder};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a guest that has been interrupted may stay in a host call before the process ends without it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -52,6 +55,16 @@ pub struct RunArgs {
     /// Most bytes that the cache may have, as 512M or 2G (default: 1G)
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "cache")]
     cache_limit: Option<usize>,
+    /// Write a line to standard error for each function that is compiled, or only for those that FILTER picks: an index, a range FIRST-LAST, or a
+    /// part of the name
+    #[arg(long, value_name = "FILTER", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = UnitFilter::parse)]
+    pub(crate) trace_compilation: Option<UnitFilter>,
+    /// Print to standard error what the run took
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    stats: Option<RunFormat>,
+    /// Tell Linux `perf` the names of compiled functions: in a map that `perf report` reads, or in a dump for `perf inject --jit`
+    #[arg(long, value_name = "FORM")]
+    perf: Option<Perf>,
     /// The module (`-` for standard input; binary, text, or compiled by `engine compile -o`), then the guest's arguments
     #[arg(value_names = ["FILE", "ARGS"], required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
@@ -83,7 +96,6 @@ pub fn run(args: &RunArgs) -> Result<()> {
 fn run_here(args: &RunArgs) -> Result<()> {
     let (file, guest_args) = args.command.split_first().context("no FILE")?;
     let file = PathBuf::from(file);
-    let name = input::display_name(&file);
 
     // Programs use a part of their code, most of them a small one.
     let options = EngineOptions { mode: args.engine.mode.or(Some(Mode::Lazy)), ..args.engine };
@@ -99,8 +111,14 @@ fn run_here(args: &RunArgs) -> Result<()> {
     if let Some(bytes) = args.cache_limit {
         config.cache_limit(bytes as u64);
     }
+    if let Some(form) = args.perf {
+        config.profiler(form.strategy());
+    }
     let engine = Engine::new(&config)?;
-    let module = load(&engine, &options, args.cache.is_some(), &file)?;
+    let mut times = Times::default();
+    let progress = Progress::watch(&engine);
+    let module = timed(&mut times.load, || load(&engine, &options, args.cache.is_some(), &file))?;
+    drop(progress);
 
     let host = Host { wasi: wasi(args, &file, guest_args)?, limits: limits(args) };
     let mut store = Store::new(&engine, host);
@@ -109,9 +127,25 @@ fn run_here(args: &RunArgs) -> Result<()> {
     engine_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)?;
 
     let watchdog = args.timeout.map(|timeout| Watchdog::start(store.interrupt_handle(), timeout));
-    let result = start(&mut store, &linker, &module, args.invoke.as_deref(), guest_args);
+    let result = timed(&mut times.instantiate, || linker.instantiate(&mut store, &module));
+    let result = result.and_then(|instance| {
+        let run = || start(&mut store, &module, instance, args.invoke.as_deref(), guest_args);
+        timed(&mut times.run, run)
+    });
     drop(watchdog);
-    result.with_context(|| name)
+    if let Some(format) = args.stats {
+        // Also after a trap or the guest's own exit.
+        RunStats::new(times, engine.metrics()).print(format);
+    }
+    result.with_context(|| input::display_name(&file))
+}
+
+/// Does something and notes how long it took.
+fn timed<R>(time: &mut Duration, work: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let result = work();
+    *time = start.elapsed();
+    result
 }
 
 #[allow(unsafe_code)]
@@ -129,12 +163,11 @@ fn load(engine: &Engine, options: &EngineOptions, cached: bool, file: &Path) -> 
 
 fn start(
     store: &mut Store<Host>,
-    linker: &Linker<Host>,
     module: &Module,
+    instance: Instance,
     invoke: Option<&str>,
     args: &[OsString],
 ) -> Result<()> {
-    let instance = linker.instantiate(&mut *store, module)?;
     let initialize = instance.get_func(&mut *store, "_initialize");
     let Some(export) = invoke else {
         let Some(start) = instance.get_func(&mut *store, "_start") else {

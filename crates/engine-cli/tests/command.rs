@@ -433,3 +433,218 @@ fn wrong_options_are_refused() {
         assert_eq!(code, Some(2), "{args:?}: {stderr}");
     }
 }
+
+/// Two functions with names that are called, and one that is not.
+const NAMED: &str = r#"(module
+    (func $unused (result i32) (i32.const 1))
+    (func $inner (param i32) (result i32) (i32.extend8_s (local.get 0)))
+    (func $outer (export "f") (result i32) (call $inner (i32.const 255))))"#;
+
+#[test]
+fn a_run_is_measured() {
+    let (code, stdout, stderr) = run_wat("stats", NAMED, &["--stats", "--invoke", "f"], &[]);
+    assert_eq!((code, stdout.as_str()), (Some(0), "-1\n"));
+    for part in ["compile ", "instantiate ", "run ", "baseline ", "2 functions, ", "sign-extension"] {
+        assert!(stderr.contains(part), "{part} is missing: {stderr}");
+    }
+    let (_, _, stderr) = run_wat("stats-json", NAMED, &["--stats=json", "--invoke", "f"], &[]);
+    let stats: serde_json::Value = serde_json::from_str(&stderr).unwrap();
+    assert_eq!(stats["tiers"]["baseline"]["functions"], 2);
+    assert_eq!(stats["tiers"]["validation"]["functions"], 3);
+    assert_eq!(stats["lazy"]["functions"], 2);
+    assert_eq!(stats["modules"], 1);
+    assert_eq!(stats["features"], serde_json::json!(["sign-extension"]));
+    for key in ["decode_ms", "compile_ms", "instantiate_ms", "run_ms"] {
+        assert!(stats[key].as_f64().unwrap() > 0.0, "{key}: {stats}");
+    }
+    assert!(stats["code_memory"]["code_bytes"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_run_that_ends_early_is_measured() {
+    let (code, _, stderr) = run_wat("stats-exit", EXIT_7, &["--stats"], &[]);
+    assert_eq!(code, Some(7));
+    assert!(stderr.contains("executable memory"), "{stderr}");
+}
+
+/// The functions in the lines of `--trace-compilation`.
+fn traced(stderr: &str) -> Vec<&str> {
+    stderr
+        .lines()
+        .map(|line| line.strip_prefix("compiled func=").unwrap().split(' ').next().unwrap())
+        .collect()
+}
+
+#[test]
+fn compiled_functions_are_listed() {
+    let run = |option: &str, mode: &str| {
+        run_wat("trace", NAMED, &[option, "--mode", mode, "--invoke", "f", "--compile-tasks", "1"], &[]).2
+    };
+    let all = run("--trace-compilation", "eager");
+    assert_eq!(traced(&all), ["0", "1", "2"]);
+    let first = all.lines().next().unwrap();
+    assert!(first.starts_with("compiled func=0 name=\"unused\" tier=baseline wasm_bytes=4 "), "{first}");
+    assert!(first.ends_with(" thread=main"), "{first}");
+    assert_eq!(traced(&run("--trace-compilation", "lazy")), ["2", "1"]);
+    assert_eq!(traced(&run("--trace-compilation=1-2", "eager")), ["1", "2"]);
+    assert_eq!(traced(&run("--trace-compilation=0", "eager")), ["0"]);
+    assert_eq!(traced(&run("--trace-compilation=nne", "eager")), ["1"]);
+}
+
+#[test]
+fn compiling_lists_functions_too() {
+    let folder = Folder::new("compile-trace");
+    let file = folder.file("a.wat", NAMED);
+    let (code, _, stderr) = output(engine().args(["compile", "--trace-compilation=outer"]).arg(&file));
+    assert_eq!(code, Some(0));
+    assert_eq!(traced(&stderr), ["2"]);
+    // Standard error is no terminal here: there is no progress bar, however long it takes.
+    let (_, stdout, stderr) = output(engine().arg("compile").arg(&file));
+    assert_eq!((stdout.as_str(), stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn the_log_is_filtered() {
+    let (code, stdout, stderr) =
+        run_wat("log", NAMED, &["--log", "engine_instance=debug", "--invoke", "f"], &[]);
+    assert_eq!((code, stdout.as_str()), (Some(0), "-1\n"));
+    assert!(stderr.contains("instantiated") && !stderr.contains("engine_compiler"), "{stderr}");
+    let folder = Folder::new("log-variable");
+    let file = folder.file("a.wat", NAMED);
+    let (_, _, stderr) =
+        output(engine().env("ENGINE_LOG", "engine_compiler=debug").arg("compile").arg(&file));
+    assert!(stderr.contains("piece compiled"), "{stderr}");
+    let (code, _, stderr) = output(engine().env("ENGINE_LOG", "a=b=c").arg("compile").arg(&file));
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("ENGINE_LOG"), "{stderr}");
+    assert_eq!(output(engine().args(["--log", "engine=loud", "settings"])).0, Some(2));
+}
+
+/// The name and size of each piece of code in a jitdump, and how many records of debug information there are.
+fn read_jitdump(bytes: &[u8]) -> (Vec<(String, usize)>, usize) {
+    let u32_at = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().unwrap());
+    let u64_at = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
+    assert_eq!((u32_at(0), u32_at(4), u32_at(8)), (0x4a69_5444, 1, 40));
+    let (mut pieces, mut debug, mut time) = (Vec::new(), 0, u64_at(24));
+    let mut at = 40;
+    while at < bytes.len() {
+        let (id, size) = (u32_at(at), u32_at(at + 4) as usize);
+        assert!(u64_at(at + 8) >= time, "records are in the order of time");
+        time = u64_at(at + 8);
+        match id {
+            0 => {
+                let len = u64_at(at + 40) as usize;
+                let name = &bytes[at + 56..at + size - len];
+                let name = str::from_utf8(name).unwrap().strip_suffix('\0').unwrap();
+                pieces.push((name.to_owned(), len));
+            }
+            2 => debug += 1,
+            id => panic!("record {id}"),
+        }
+        at += size;
+    }
+    assert_eq!(at, bytes.len());
+    (pieces, debug)
+}
+
+/// The one file of a folder with this extension.
+fn file_in(folder: &Folder, extension: &str) -> PathBuf {
+    let files = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = files.filter(|path| path.extension().is_some_and(|other| other == extension));
+    found.next().expect("there is one")
+}
+
+#[test]
+fn code_is_dumped_for_perf() {
+    let folder = Folder::new("jitdump");
+    let file = folder.file("a.wat", NAMED);
+    let mut command = engine();
+    command
+        .current_dir(&folder.0)
+        .env_remove("JITDUMPDIR")
+        .args(["run", "--perf", "jitdump", "--invoke", "f"]);
+    let (code, stdout, stderr) = output(command.arg(&file));
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "-1\n", ""));
+    let (pieces, debug) = read_jitdump(&std::fs::read(file_in(&folder, "dump")).unwrap());
+    let size = |name: &str| pieces.iter().find(|(other, _)| other == name).map(|&(_, size)| size);
+    assert!(size("wasm[1]::inner [baseline]").unwrap() > 0, "{pieces:?}");
+    assert!(size("wasm[2]::outer [baseline]").unwrap() > 0, "{pieces:?}");
+    assert_eq!(size("wasm[0]::unused [baseline]"), None);
+    assert!(pieces.iter().any(|(name, _)| name.starts_with("entry wrapper")), "{pieces:?}");
+    // Each of the two can run out of stack.
+    assert_eq!(debug, 2);
+}
+
+#[test]
+fn perf_reports_names_and_tiers() {
+    let folder = Folder::new("perf");
+    let spin = r#"(module
+        (func $spin (param i32) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+        (func (export "f") (call $spin (i32.const 200000000))))"#;
+    let file = folder.file("a.wat", spin);
+    let perf = |args: &[&str]| Command::new("perf").current_dir(&folder.0).args(args).output();
+    let record = |form: &str| {
+        let args = ["record", "-q", "-N", "-e", "cpu-clock", "-k", "mono", "-o", "data", "--"];
+        let run =
+            [env!("CARGO_BIN_EXE_engine"), "run", "--perf", form, "--invoke", "f", file.to_str().unwrap()];
+        perf(&[&args[..], &run].concat()).is_ok_and(|output| output.status.success())
+    };
+    let report = |data: &str| {
+        let output = perf(&["report", "--stdio", "-i", data]).unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    if !record("jitdump") {
+        eprintln!("perf cannot record here");
+        return;
+    }
+    assert!(perf(&["inject", "--jit", "-i", "data", "-o", "injected"]).unwrap().status.success());
+    let text = report("injected");
+    assert!(text.contains("wasm[0]::spin [baseline]"), "{text}");
+
+    assert!(record("map"));
+    let text = report("data");
+    // `perf` says whose map it has read, which is how the map is found that the process has left.
+    let pid = text.split("[JIT] tid ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let map = pid.map(|pid| std::fs::remove_file(format!("/tmp/perf-{pid}.map")));
+    assert!(map.is_some_and(|removed| removed.is_ok()), "{text}");
+    assert!(text.contains("wasm[0]::spin [baseline]"), "{text}");
+}
+
+/// A terminal: our side of it, and its own.
+fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+    (ours.into(), std::fs::File::options().read(true).write(true).open(name).unwrap())
+}
+
+#[test]
+fn a_module_that_takes_long_has_a_progress_bar() {
+    let (mut ours, theirs) = terminal();
+    let mut command = engine();
+    command.args(["compile", "-"]).env("TERM", "xterm").stdin(Stdio::piped()).stderr(theirs);
+    let mut child = command.spawn().unwrap();
+    // The terminal's end is the end of whoever writes to it.
+    drop(command);
+    let module = wat::parse_str(NAMED).unwrap();
+    let (first, rest) = module.split_at(module.len() / 2);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(first).unwrap();
+    let mut shown = Vec::new();
+    let mut chunk = [0; 256];
+    // Until there is a bar, the rest of the module does not come.
+    while !String::from_utf8_lossy(&shown).contains("compiling [") {
+        let count = std::io::Read::read(&mut ours, &mut chunk).expect("the bar comes before the end");
+        shown.extend_from_slice(&chunk[..count]);
+    }
+    stdin.write_all(rest).unwrap();
+    drop(stdin);
+    // After the last writer a terminal gives an error.
+    while let Ok(count @ 1..) = std::io::Read::read(&mut ours, &mut chunk) {
+        shown.extend_from_slice(&chunk[..count]);
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(shown.ends_with(b"\r\x1b[2K"), "the bar is gone at the end: {}", shown.escape_ascii());
+}

@@ -46,6 +46,11 @@ impl FreeList {
         }
     }
 
+    /// Bytes that are not free.
+    pub(crate) fn used(&self) -> usize {
+        self.size - self.free.iter().map(|(start, end)| end - start).sum::<usize>()
+    }
+
     /// Whether nothing is allocated.
     pub(crate) fn is_unused(&self) -> bool {
         self.free.as_slice() == [(0, self.size)]
@@ -55,6 +60,15 @@ impl FreeList {
 #[cfg(test)]
 mod tests {
     use super::FreeList;
+
+    #[test]
+    fn what_is_used_is_counted() {
+        let mut list = FreeList::new(100);
+        let first = list.allocate(30).unwrap();
+        list.allocate(20).unwrap();
+        list.free(first, 30);
+        assert_eq!(list.used(), 20);
+    }
 
     #[test]
     fn ranges_never_overlap_and_coalesce_again() {

@@ -3,9 +3,10 @@
 use crate::error::{CodeError, OsError, Refusal};
 use crate::execmem::{Strategy, WriteError};
 use crate::free_list::FreeList;
-use crate::perf_map::PerfMap;
+use crate::profiling::{NamedCode, Profiler, ProfilingStrategy};
 use crate::region::Region;
 use crate::{arch, fork, icache, os};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How code memory is held.
@@ -15,13 +16,13 @@ pub struct CodeConfig {
     pub region_size: usize,
     /// The one strategy to use; `None` uses the first that the host allows.
     pub strategy: Option<Strategy>,
-    /// Whether to write `/tmp/perf-PID.map`, in which `perf` finds the names of functions.
-    pub perf_map: bool,
+    /// How profilers learn the names of functions.
+    pub profiler: ProfilingStrategy,
 }
 
 impl Default for CodeConfig {
     fn default() -> CodeConfig {
-        CodeConfig { region_size: 64 << 20, strategy: None, perf_map: false }
+        CodeConfig { region_size: 64 << 20, strategy: None, profiler: ProfilingStrategy::None }
     }
 }
 
@@ -39,8 +40,21 @@ impl Default for CodeConfig {
 pub struct CodeManager {
     strategy: Strategy,
     region_size: usize,
-    pub(crate) perf_map: Option<PerfMap>,
+    pub(crate) profiler: Option<Profiler>,
+    /// Bytes of all modules' functions.
+    pub(crate) code_bytes: AtomicUsize,
     inner: Mutex<Inner>,
+}
+
+/// Executable memory, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CodeMemory {
+    /// Addresses reserved. They cost no memory until there is code.
+    pub reserved: usize,
+    /// Whole pages that belong to modules and stubs: code, jump tables, and room for more code.
+    pub used: usize,
+    /// Code of functions, that which was replaced included, as long as its module lives.
+    pub code: usize,
 }
 
 #[derive(Debug)]
@@ -84,6 +98,8 @@ impl CodeManager {
         let strategies: &[Strategy] = match config.strategy {
             Some(Strategy::DualMapping) => &[Strategy::DualMapping],
             Some(Strategy::SingleMapping) => &[Strategy::SingleMapping],
+            // `perf` looks into a map for anonymous memory only, and a mapping of a memory file is none.
+            None if config.profiler == ProfilingStrategy::PerfMap => &[Strategy::SingleMapping],
             None => &[Strategy::DualMapping, Strategy::SingleMapping],
         };
         let region_size = config.region_size.clamp(MIN_REGION, arch::host::MAX_REGION);
@@ -98,7 +114,8 @@ impl CodeManager {
                     return Ok(Arc::new(CodeManager {
                         strategy,
                         region_size,
-                        perf_map: config.perf_map.then(PerfMap::new),
+                        profiler: Profiler::new(config.profiler),
+                        code_bytes: AtomicUsize::new(0),
                         inner: Mutex::new(inner),
                     }));
                 }
@@ -117,6 +134,17 @@ impl CodeManager {
     pub fn regions(&self) -> Vec<core::ops::Range<usize>> {
         let _gate = fork::enter();
         self.lock().regions.iter().map(|region| region.start()..region.end()).collect()
+    }
+
+    /// How much executable memory there is, and what of it is in use. Looks at every region.
+    pub fn memory(&self) -> CodeMemory {
+        let _gate = fork::enter();
+        let inner = self.lock();
+        CodeMemory {
+            reserved: inner.regions.iter().map(|region| region.memory.size()).sum(),
+            used: inner.regions.iter().map(|region| region.used()).sum(),
+            code: self.code_bytes.load(Relaxed),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -164,8 +192,8 @@ impl CodeManager {
             return Err(code_error(error, code.len()));
         }
         icache::synchronize_cores();
-        if let Some(perf_map) = &self.perf_map {
-            perf_map.add(address, code.len(), name);
+        if let Some(profiler) = &self.profiler {
+            profiler.add([NamedCode { address, code, name: name.into(), places: Vec::new() }]);
         }
         Ok(StubCode { manager: Arc::clone(self), address, len, code_len: code.len() })
     }

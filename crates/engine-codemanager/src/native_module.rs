@@ -14,13 +14,14 @@ use crate::execmem::{ExecMemory, Strategy, WriteError};
 use crate::jump_table::{self, JumpTable};
 use crate::manager::{CodeManager, Pages, StubCode, code_error};
 use crate::module_cell::ModuleCell;
+use crate::profiling::{NamedCode, Profiler};
 use crate::region::Region;
 use crate::{CodeError, arch, fork, grace, icache, os};
 use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use engine_decoder::{DefinedFuncIndex, FuncIndex, Module};
-use engine_machine::{CodeBatch, CodeFlags, Entry, RelocTarget, Site, Tier};
+use engine_machine::{CodeBatch, CodeFlags, CompiledFunction, Entry, RelocTarget, Site, Tier};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -158,6 +159,9 @@ impl NativeModule {
     /// When there is no room, or the batch is malformed. Some functions may have been published by then.
     pub fn publish(&self, batch: &CodeBatch) -> Result<(), CodeError> {
         self.check(batch)?;
+        let span =
+            tracing::debug_span!("publish", functions = batch.functions.len(), bytes = batch.code.len());
+        let _entered = span.enter();
         let _gate = fork::enter();
         let mut state = self.lock();
         let mut next = 0;
@@ -230,7 +234,12 @@ impl NativeModule {
         // SAFETY: only under the module's lock.
         unsafe { chunk.blocks.push(block) };
 
-        // 3. The slots, once every CPU can fetch what they lead to. A function that has better code keeps it.
+        // 3. Profilers, as code is unknown to them before they hear of it.
+        if let Some(profiler) = &self.manager.profiler {
+            self.announce(profiler, batch, functions, address);
+        }
+
+        // 4. The slots, once every CPU can fetch what they lead to. A function that has better code keeps it.
         let mut targets = Vec::with_capacity(functions.len());
         for function in functions {
             let index = (function.func.0 - self.module().num_imported_functions) as usize;
@@ -255,13 +264,40 @@ impl NativeModule {
         }
         state.lead(&targets).map_err(|error| code_error(error, code.len()))?;
         self.code_bytes.fetch_add(code.len(), Relaxed);
-        if let Some(perf_map) = &self.manager.perf_map {
-            perf_map.add_all(functions.iter().map(|function| {
-                let start = address + (function.code.start - first.code.start) as usize;
-                (start, function.code.len(), self.perf_name(function.func, function.tier))
-            }));
-        }
+        self.manager.code_bytes.fetch_add(code.len(), Relaxed);
+        tracing::trace!(address, bytes = code.len(), functions = functions.len(), "published");
         Ok(())
+    }
+
+    /// Tells a profiler of functions whose code has just been placed, the first at `address`.
+    fn announce(
+        &self,
+        profiler: &Profiler,
+        batch: &CodeBatch,
+        functions: &[CompiledFunction],
+        address: usize,
+    ) {
+        let module = self.module();
+        let first = functions[0].code.start;
+        profiler.add(functions.iter().map(|function| {
+            let start = address + (function.code.start - first) as usize;
+            let body = module.defined(function.func).and_then(|func| module.bodies.get(func.index()));
+            let places = match body {
+                // Of a module that is still arriving, it is not known where bodies are.
+                Some(body) if profiler.wants_places() => {
+                    let place =
+                        |site: &Site| (site.offset, body.start as u64 + u64::from(site.wasm_offset()));
+                    batch.sites_of(function).iter().map(place).collect()
+                }
+                _ => Vec::new(),
+            };
+            // SAFETY: the range was written just now, is readable, and stays while the module's lock is held.
+            let code = unsafe {
+                core::slice::from_raw_parts(ptr::with_exposed_provenance(start), function.code.len())
+            };
+            let name = self.perf_name(function.func, function.tier).into();
+            NamedCode { address: start, code, name, places }
+        }));
     }
 
     fn perf_name(&self, func: FuncIndex, tier: Tier) -> String {
@@ -538,6 +574,7 @@ impl Drop for NativeModule {
             chunk.region.set_owner(chunk.start, *len, ptr::null());
         }
         grace::synchronize();
+        self.manager.code_bytes.fetch_sub(*self.code_bytes.get_mut(), Relaxed);
         for (chunk, len) in state.chunks.drain(..) {
             chunk.region.release(chunk.start, len);
         }

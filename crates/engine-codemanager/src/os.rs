@@ -14,6 +14,20 @@ pub(crate) fn page_size() -> usize {
     *SIZE.get_or_init(|| unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize)
 }
 
+/// Nanoseconds on the clock that `perf record -k mono` uses.
+pub(crate) fn monotonic_nanos() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is ours; the clock exists everywhere.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// The kernel's number for this thread.
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: no preconditions.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
 /// `bytes` rounded up to whole pages.
 pub(crate) fn round_to_page(bytes: usize) -> usize {
     bytes.next_multiple_of(page_size())
@@ -85,6 +99,13 @@ pub(crate) fn map_private_ro(len: usize, file: &impl AsRawFd) -> Result<usize, O
 pub(crate) unsafe fn advise_huge(address: usize, len: usize) {
     // SAFETY: the caller's promise; contents stay as they are.
     unsafe { libc::madvise(ptr::with_exposed_provenance_mut(address), len, libc::MADV_HUGEPAGE) };
+}
+
+/// Maps a file from its start, private, for reading and executing.
+pub(crate) fn map_private_rx(len: usize, fd: &OwnedFd) -> Result<usize, OsError> {
+    let prot = libc::PROT_READ | libc::PROT_EXEC;
+    let call = "mmap(file, PROT_READ|PROT_EXEC)";
+    map(call, At::Anywhere, len, prot, libc::MAP_PRIVATE, fd.as_raw_fd())
 }
 
 /// Maps a file from its start over `address`, copy on write.

@@ -1,10 +1,11 @@
 //! `/tmp/perf-PID.map`: names of generated code for Linux `perf` (tools/perf/Documentation/jit-interface.txt).
 
+use crate::profiling::NamedCode;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-/// Writer of the map. Failures to write are ignored: profiling never disturbs the program.
+/// Writer of the map.
 #[derive(Debug)]
 pub(crate) struct PerfMap {
     /// The file, and the process it belongs to: a forked child starts its own.
@@ -16,18 +17,13 @@ impl PerfMap {
         PerfMap { file: Mutex::new(None) }
     }
 
-    /// Adds a piece of code.
-    pub(crate) fn add(&self, start: usize, len: usize, name: &str) {
-        self.add_all([(start, len, name)]);
-    }
-
     /// Adds pieces of code, with one write.
-    pub(crate) fn add_all<S: AsRef<str>>(&self, entries: impl IntoIterator<Item = (usize, usize, S)>) {
+    pub(crate) fn add<'c>(&self, pieces: impl IntoIterator<Item = NamedCode<'c>>) {
         let mut text = String::new();
-        for (start, len, name) in entries {
+        for NamedCode { address, code, name, .. } in pieces {
             // A name is the rest of the line.
-            let name: String = name.as_ref().chars().map(|c| if c.is_control() { '_' } else { c }).collect();
-            text += &format!("{start:x} {len:x} {name}\n");
+            let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+            text += &format!("{address:x} {:x} {name}\n", code.len());
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let pid = std::process::id();

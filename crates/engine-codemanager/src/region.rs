@@ -46,6 +46,11 @@ impl Region {
         free.free(address - self.memory.exec(), len);
     }
 
+    /// Bytes of pages that are somebody's.
+    pub(crate) fn used(&self) -> usize {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).used()
+    }
+
     pub(crate) fn start(&self) -> usize {
         self.memory.exec()
     }

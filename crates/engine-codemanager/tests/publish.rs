@@ -53,7 +53,11 @@ fn functions_call_functions_published_later() {
 #[test]
 fn code_that_spans_regions_is_called_from_everywhere() {
     for strategy in STRATEGIES {
-        let config = CodeConfig { region_size: 256 << 10, strategy: Some(strategy), perf_map: false };
+        let config = CodeConfig {
+            region_size: 256 << 10,
+            strategy: Some(strategy),
+            profiler: ProfilingStrategy::None,
+        };
         let manager = CodeManager::new(config).unwrap();
         let functions = 120;
         let native = NativeModule::new(&manager, module(functions), flags(), 0, WithoutCode::Stop).unwrap();
@@ -213,7 +217,8 @@ fn many_functions_in_small_batches_take_linear_time() {
 
 #[test]
 fn perf_finds_names() {
-    let manager = CodeManager::new(CodeConfig { perf_map: true, ..Default::default() }).unwrap();
+    let manager =
+        CodeManager::new(CodeConfig { profiler: ProfilingStrategy::PerfMap, ..Default::default() }).unwrap();
     let native = native(&manager, &[constant(1)]);
     let _stub = manager.publish_stub(&constant(2).code, "a stub").unwrap();
     let path = format!("/tmp/perf-{}.map", std::process::id());

@@ -100,8 +100,7 @@ impl Job {
                 }
             }
         };
-        let span = tracing::debug_span!("decode", bytes = bytes.len());
-        let decoded = span.in_scope(|| DecodedModule::decode(bytes, self.features));
+        let decoded = self.compiler.decode(bytes, self.features);
         let begun = decoded.map_err(CompileError::Decode).and_then(|decoded| {
             let plan = self.compiler.plan(self.cache.as_ref(), None, &decoded, self.mode, self.start);
             let (tier, start) = (Arc::clone(&plan.tier), plan.start);

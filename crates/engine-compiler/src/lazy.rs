@@ -5,14 +5,16 @@
 //! decided when the module is loaded ([`LazyValidation`]).
 
 use crate::CompileError;
+use crate::counters::PieceFigures;
 use crate::state::{CompilationState, Level};
 use crate::tier::{FunctionCompiler, Tier};
+use crate::unit::Units;
 use engine_baseline::ModuleEnv;
-use engine_decoder::{Body, BodyValidator, DecodedModule, DefinedFuncIndex};
+use engine_decoder::{Body, BodyValidator, DecodedModule, DefinedFuncIndex, Features};
 use engine_machine::{CodeBatch, Entry};
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// When the bodies of functions that are compiled at their first call are validated.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -91,15 +93,29 @@ impl CompilationState {
             inner.running.insert(func.0);
         }
         let _running = Running { calls, func: func.0 };
-        let start = Instant::now();
-        let mut compiler = self.tier(Level::Baseline).functions(self.env());
         let decoded = self.decoded();
-        compiler.compile(decoded, func, decoded.body_at(func), Entry::Function)?;
+        let span = tracing::debug_span!("lazy_compile", func = decoded.module.func_index(func).0);
+        let _entered = span.enter();
+        let mut figures = PieceFigures::begin();
+        let tier = self.tier(Level::Baseline);
+        let mut compiler = tier.functions(self.env());
+        let body = decoded.body_at(func);
+        Units::new(self, tier.name()).compile(&mut *compiler, decoded, func, body, Entry::Function)?;
+        figures.add_function(body.bytes.len());
+        figures.add_batch(compiler.batch());
+        self.add_features(compiler.features_used());
         self.native().publish(compiler.batch())?;
+        let time = self.counters().tier(tier.name()).add(&figures);
+        self.counters().add_lazy(body.bytes.len(), time);
+        tracing::debug!(
+            wasm_bytes = body.bytes.len(),
+            micros = time.as_micros() as u64,
+            "compiled at its first call"
+        );
         let mut inner = calls.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.stats.functions += 1;
-        inner.stats.bytes += self.decoded().module.bodies[func.index()].len() as u64;
-        inner.stats.time += start.elapsed();
+        inner.stats.bytes += body.bytes.len() as u64;
+        inner.stats.time += time;
         Ok(())
     }
 
@@ -142,5 +158,8 @@ impl<'a> FunctionCompiler<'a> for Validator {
     }
     fn take_batch(&mut self, _: CodeBatch) -> CodeBatch {
         CodeBatch::default()
+    }
+    fn features_used(&self) -> Features {
+        self.validator.used()
     }
 }

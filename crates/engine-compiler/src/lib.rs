@@ -14,6 +14,8 @@
 //!  workers.rs   threads, shared by all modules
 //!  wrappers.rs  code between host and Wasm
 //!  error.rs     why a module was not compiled
+//!  metrics.rs   figures on all of it: counters.rs, histogram.rs
+//!  unit.rs      one function, told to whoever listens
 //!  artifact/    compiled modules as bytes
 //!  cache/       a folder of them
 //!  stored.rs    compiling with a cache; from and to artifacts
@@ -23,33 +25,43 @@
 
 pub mod artifact;
 pub mod cache;
+mod counters;
 mod error;
+mod histogram;
 mod in_pieces;
 mod job;
 mod lazy;
+mod metrics;
 mod queue;
 mod state;
 mod stored;
 mod streaming;
 mod tier;
 mod tier_up;
+mod unit;
 mod workers;
 mod wrappers;
 
 pub use error::{CompileError, FuncName};
+pub use histogram::Histogram;
 pub use job::{CompileJob, Compiled};
 pub use lazy::{LazyStats, LazyValidation, Start};
+pub use metrics::{Metrics, TierMetrics};
 pub use queue::CompilationUnit;
 pub use state::{CompilationEvent, CompilationState, CompilationUnitBuilder, CompileMode, Level};
 pub use streaming::StreamingCompiler;
 pub use tier::{Baseline, FunctionCompiler, Optimized, Tier, Tiering, compile_all};
 pub use tier_up::TierStats;
 
+use bytes::Bytes;
+use counters::Counters;
 use engine_baseline::ModuleEnv;
 use engine_codemanager::{CodeConfig, CodeManager, NativeModule, StubCode, WithoutCode};
-use engine_decoder::{DecodedModule, DefinedFuncIndex, FuncType};
+use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, Features, FuncType};
 use engine_machine::{AccessMode, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
 use std::sync::Arc;
+use std::time::Instant;
+pub use unit::UNIT_TARGET;
 pub use workers::Executor;
 use workers::Workers;
 use wrappers::{Direction, WrapperCache};
@@ -99,6 +111,7 @@ pub struct Compiler {
     manager: Arc<CodeManager>,
     wrappers: WrapperCache,
     workers: Workers,
+    counters: Arc<Counters>,
     /// Where functions without code lead that are compiled at their first call.
     lazy_stub: Arc<StubCode>,
     /// Kept for their code.
@@ -146,6 +159,7 @@ impl Compiler {
             config,
             manager,
             wrappers: WrapperCache::default(),
+            counters: Arc::default(),
             lazy_stub,
             _runtime_stubs: runtime_stubs,
             runtime_entries,
@@ -160,6 +174,38 @@ impl Compiler {
     /// Where its code goes.
     pub fn manager(&self) -> &Arc<CodeManager> {
         &self.manager
+    }
+
+    /// Figures on everything compiled so far. The modules alive and the cache are for others to count.
+    pub fn metrics(&self) -> Metrics {
+        Metrics { wrappers: self.wrappers.alive(), memory: self.manager.memory(), ..self.counters.read() }
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// [`DecodedModule::decode`], counted in the metrics.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode(&self, bytes: Bytes, features: Features) -> Result<DecodedModule, DecodeError> {
+        let span = tracing::debug_span!("decode", bytes = bytes.len());
+        let _entered = span.enter();
+        let start = Instant::now();
+        let decoded = DecodedModule::decode(bytes, features);
+        let time = start.elapsed();
+        self.counters.add_decoding(time);
+        match &decoded {
+            Ok(decoded) => tracing::debug!(
+                functions = decoded.module.num_defined_functions(),
+                code_section_bytes = decoded.module.code_section.len(),
+                micros = time.as_micros() as u64,
+                "decoded"
+            ),
+            Err(error) => tracing::debug!(%error, "not decoded"),
+        }
+        decoded
     }
 
     /// Validates and compiles all functions of a module, for memories accessed in `mode`, on this thread and the workers; with a
@@ -304,7 +350,8 @@ impl Compiler {
             NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
         let tiers: [Arc<dyn Tier>; 2] = [tier, Arc::new(Optimized { alone: false })];
-        Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start)))
+        let state = CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start);
+        Ok(Arc::new(state.counted_by(&self.counters)))
     }
 
     /// The wrapper through which the host calls functions of a signature: an [`EntryWrapper`](engine_machine::EntryWrapper).

@@ -1,5 +1,6 @@
 //! Units that wait to be compiled, and the bytes of their bodies while the module is still arriving.
 
+use crate::counters::Share;
 use crate::state::Level;
 use core::ops::Range;
 use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
@@ -61,6 +62,8 @@ pub(crate) struct Queue {
     pub bytes: usize,
     /// What the units' bodies are read from, in order; empty when they are read from the whole module.
     pub segments: VecDeque<Arc<Segment>>,
+    /// What the engine counts as waiting: units and bytes.
+    pub shares: [Share; 2],
 }
 
 impl Queue {
@@ -70,12 +73,20 @@ impl Queue {
         self.outstanding += 1;
     }
 
+    /// Lets the engine know how much waits here, after units were pushed.
+    pub fn count(&mut self) {
+        let [units, bytes] = &mut self.shares;
+        units.set(self.units.len());
+        bytes.set(self.bytes);
+    }
+
     /// Drops what has not been taken.
     pub fn clear(&mut self) {
         self.outstanding -= self.units.len();
         self.units.clear();
         self.segments.clear();
         self.bytes = 0;
+        self.count();
     }
 
     /// Takes the unit that counts most.
@@ -99,6 +110,7 @@ impl Queue {
         let count = self.units.iter().take_while(fits).count();
         let units: Vec<_> = self.units.drain(..count).collect();
         self.bytes -= units.iter().map(|unit| unit.body.len()).sum::<usize>();
+        self.count();
         let mut segments = Vec::new();
         if let (Some(_), Some(last)) = (units.first(), units.last()) {
             while let Some(segment) = self.segments.front()

@@ -14,15 +14,17 @@
 //! **Events.** Every callback hears of each event once, in order, also if it comes late. Callbacks are called without locks held, by whoever
 //! caused the event or registered the callback.
 
+use crate::counters::{Counters, PieceFigures};
 use crate::lazy::{FirstCalls, Start, Validation};
 use crate::queue::{Bodies, CompilationUnit, Queue, Segment, Unit};
 use crate::tier::{FunctionCompiler, Tier};
 use crate::tier_up::TierUp;
+use crate::unit::Units;
 use crate::{BATCH_BYTES, CompileError, FuncName};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use engine_baseline::ModuleEnv;
 use engine_codemanager::NativeModule;
-use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, FuncIndex};
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features, FuncIndex};
 use engine_machine::{CodeBatch, Entry};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -104,6 +106,8 @@ impl CompilationUnitBuilder<'_> {
         for CompilationUnit { func, level, entry, body } in self.units.drain(..) {
             inner.queue(level).push(Unit { func, entry, body });
         }
+        inner.baseline.count();
+        inner.top.count();
         any
     }
 
@@ -129,6 +133,9 @@ pub struct CompilationState {
     mode: CompileMode,
     first_calls: FirstCalls,
     tier_up: TierUp,
+    counters: Arc<Counters>,
+    /// Proposals that the module is known to use, as bits.
+    features: AtomicU32,
     inner: Mutex<Inner>,
     /// Signalled when the last unit of a tier is done, and when compilation stops.
     progress: Condvar,
@@ -223,6 +230,7 @@ impl CompilationState {
             events: Vec::new(),
             callbacks: Vec::new(),
         };
+        let features = AtomicU32::new(decoded.detected().bits());
         let whole = OnceLock::new();
         // An environment has no bytes, and no module that is whole is without any.
         if !decoded.bytes.is_empty() {
@@ -238,9 +246,39 @@ impl CompilationState {
             mode,
             first_calls: FirstCalls::default(),
             tier_up,
+            counters: Arc::default(),
+            features,
             inner: Mutex::new(inner),
             progress: Condvar::new(),
             aborted: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts in an engine's metrics.
+    pub(crate) fn counted_by(mut self, counters: &Arc<Counters>) -> CompilationState {
+        counters.add_features(self.features_used());
+        self.counters = Arc::clone(counters);
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for queue in [&mut inner.baseline, &mut inner.top] {
+            queue.shares = counters.queue_shares();
+        }
+        self
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The proposals beyond WebAssembly 1.0 that the module uses, in its structure and in the bodies that have been compiled or validated so far.
+    pub fn features_used(&self) -> Features {
+        Features::from_bits(self.features.load(Ordering::Relaxed))
+    }
+
+    /// Adds what was found in bodies, or behind them.
+    pub(crate) fn add_features(&self, features: Features) {
+        if !self.features_used().contains(features) {
+            self.features.fetch_or(features.bits(), Ordering::Relaxed);
+            self.counters.add_features(features);
         }
     }
 
@@ -252,6 +290,7 @@ impl CompilationState {
     /// Says what the whole module is that the units so far belong to.
     pub fn complete(&self, whole: DecodedModule) {
         self.native.complete(Arc::clone(&whole.module));
+        self.add_features(whole.detected());
         let _ = self.whole.set(whole);
     }
 
@@ -387,26 +426,37 @@ impl CompilationState {
         let mut lasting = None;
         let mut spare = CodeBatch::default();
         let mut worked = false;
+        let counters = self.counters.tier(tier.name());
         while *pieces > 0 && self.next_level() == Some(level) {
             let Some(mut piece) = self.take(level) else { break };
             *pieces -= 1;
             worked = true;
+            let span = tracing::debug_span!("piece", tier = tier.name(), first = piece.units[0].func.0);
+            let _entered = span.enter();
+            let mut work = Work {
+                units: Units::new(self, tier.name()),
+                spare: &mut spare,
+                figures: PieceFigures::begin(),
+            };
             let Piece { units, bodies, .. } = &piece;
             let attempt = AssertUnwindSafe(|| {
                 if bodies.in_module() {
                     let compiler = lasting.get_or_insert_with(|| tier.functions(&self.env));
-                    self.compile(level, &mut **compiler, &mut spare, units, |unit| {
+                    self.compile(level, &mut **compiler, &mut work, units, |unit| {
                         let decoded = self.decoded();
                         Body { bytes: &decoded.bytes[unit.body.clone()], offset: unit.body.start as u64 }
                     })
                 } else {
                     let mut compiler = tier.functions(&self.env);
                     let body = |unit: &_| bodies.get(&self.environment, unit);
-                    self.compile(level, &mut *compiler, &mut spare, units, body)
+                    self.compile(level, &mut *compiler, &mut work, units, body)
                 }
             });
             match catch_unwind(attempt) {
                 Ok(failure) => {
+                    let PieceFigures { functions, wasm_bytes, code_bytes, .. } = work.figures;
+                    let micros = counters.add(&work.figures).as_micros() as u64;
+                    tracing::debug!(functions, wasm_bytes, code_bytes, micros, "piece compiled");
                     piece.failure = failure;
                     piece.whole = true;
                 }
@@ -426,12 +476,12 @@ impl CompilationState {
         &'a self,
         level: Level,
         compiler: &mut (dyn FunctionCompiler<'a> + 'a),
-        spare: &mut CodeBatch,
+        work: &mut Work<'_>,
         units: &[Unit],
         body: impl Fn(&Unit) -> Body<'a>,
     ) -> Option<(u64, CompileError)> {
         for unit in units {
-            let result = compiler.compile(&self.environment, unit.func, body(unit), unit.entry);
+            let result = work.units.compile(compiler, &self.environment, unit.func, body(unit), unit.entry);
             if level == Level::Top && result.is_err() {
                 // The function keeps the code that it has.
                 self.lock().declined += 1;
@@ -440,12 +490,13 @@ impl CompilationState {
             }
             if let Err(error) = result {
                 // What came before it in the batch is not needed.
-                *spare = compiler.take_batch(core::mem::take(spare));
-                spare.clear();
+                *work.spare = compiler.take_batch(core::mem::take(work.spare));
+                work.spare.clear();
                 return Some((offset_of(unit, &error), error));
             }
+            work.figures.add_function(unit.body.len());
             if compiler.batch().code.len() >= BATCH_BYTES
-                && let Err(error) = self.publish(compiler, spare)
+                && let Err(error) = self.publish(compiler, work)
             {
                 return self.unpublished(level, units, error);
             }
@@ -453,7 +504,8 @@ impl CompilationState {
                 break;
             }
         }
-        match self.publish(compiler, spare) {
+        self.add_features(compiler.features_used());
+        match self.publish(compiler, work) {
             Ok(()) => None,
             Err(error) => self.unpublished(level, units, error),
         }
@@ -473,15 +525,16 @@ impl CompilationState {
         None
     }
 
-    /// Publishes what a compiler has compiled. `spare` is a batch whose allocations it goes on with.
+    /// Publishes what a compiler has compiled. It goes on with the allocations of the spare batch.
     fn publish<'a>(
         &self,
         compiler: &mut (dyn FunctionCompiler<'a> + 'a),
-        spare: &mut CodeBatch,
+        work: &mut Work<'_>,
     ) -> Result<(), (u64, CompileError)> {
-        *spare = compiler.take_batch(core::mem::take(spare));
+        *work.spare = compiler.take_batch(core::mem::take(work.spare));
+        work.figures.add_batch(work.spare);
         // Not the module's fault: an invalid function anywhere is a better error.
-        self.native.publish(spare).map_err(|error| (u64::MAX, error.into()))
+        self.native.publish(work.spare).map_err(|error| (u64::MAX, error.into()))
     }
 
     /// Takes a piece of the queue.
@@ -605,6 +658,13 @@ fn offset_of(unit: &Unit, error: &CompileError) -> u64 {
         CompileError::Unsupported { .. } => unit.body.start as u64,
         CompileError::Code(_) => u64::MAX,
     }
+}
+
+/// What goes along while a piece is compiled.
+struct Work<'w> {
+    units: Units<'w>,
+    spare: &'w mut CodeBatch,
+    figures: PieceFigures,
 }
 
 /// Units that a thread has taken. However it comes to an end, whoever waits for them hears of it: a compiler that panics must not leave

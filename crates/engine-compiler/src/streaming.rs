@@ -12,6 +12,7 @@ use crate::{CompileError, Compiler, LazyValidation, Start};
 use engine_decoder::{DecodedModule, DefinedFuncIndex, Features, ModuleDecoder};
 use engine_machine::{AccessMode, Entry};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Wasm bytes of bodies that may wait for the workers before whoever delivers more helps them.
 const PRESSURE: usize = 4 * PIECE_BYTES;
@@ -25,6 +26,8 @@ pub struct StreamingCompiler {
     start: Start,
     /// From the first complete body on.
     state: Option<Arc<CompilationState>>,
+    /// Time spent on decoding.
+    decoding: Duration,
     /// The error that was reported. It is final.
     error: Option<CompileError>,
 }
@@ -43,6 +46,7 @@ impl StreamingCompiler {
             mode,
             start,
             state: None,
+            decoding: Duration::ZERO,
             error: None,
         }
     }
@@ -75,7 +79,9 @@ impl StreamingCompiler {
     }
 
     fn advance(&mut self, chunk: &[u8]) -> Result<(), CompileError> {
+        let start = Instant::now();
         let fed = self.decoder.feed(chunk);
+        self.decoding += start.elapsed();
         fed.map_err(CompileError::Decode)?;
         self.queue_bodies()?;
         let Some(state) = &self.state else { return Ok(()) };
@@ -103,6 +109,7 @@ impl StreamingCompiler {
             let environment = environment.clone();
             let state =
                 self.compiler.begin(&environment, self.mode, self.compiler.compile_mode(), self.start)?;
+            tracing::debug!(bytes = self.decoder.bytes().len(), "the first body has arrived");
             self.state = Some(state);
         }
         let Some(state) = &self.state else { return Ok(()) };
@@ -123,6 +130,7 @@ impl StreamingCompiler {
             });
         }
         builder.commit();
+        tracing::trace!(functions = ranges.len(), bytes = last.end - first.start, "bodies queued");
         self.compiler.offer(state);
         Ok(())
     }
@@ -136,8 +144,14 @@ impl StreamingCompiler {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
+        let span = tracing::debug_span!("finish", bytes = self.decoder.bytes().len());
+        let _entered = span.enter();
+        let start = Instant::now();
         let decoder = core::mem::replace(&mut self.decoder, ModuleDecoder::new(Features::NONE));
-        let decoded = decoder.finish().map_err(CompileError::Decode)?;
+        let decoded = decoder.finish();
+        self.compiler.counters().add_decoding(self.decoding + start.elapsed());
+        let decoded = decoded.map_err(CompileError::Decode)?;
+        tracing::debug!(functions = decoded.module.num_defined_functions(), "the module has arrived");
         let Some(state) = self.state.take() else {
             // No functions.
             let state = self.compiler.compile(&decoded, self.mode, self.start)?;

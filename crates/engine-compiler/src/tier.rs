@@ -2,7 +2,7 @@
 
 use crate::{CompileError, CompileMode, FuncName};
 use engine_baseline::{BaselineCompiler, ModuleEnv};
-use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features};
 use engine_machine::{CodeBatch, CodeFlags, Entry};
 use engine_optimizer::OptimizingCompiler;
 use std::sync::Arc;
@@ -32,6 +32,10 @@ pub trait FunctionCompiler<'a> {
     fn batch(&mut self) -> &CodeBatch;
     /// Takes the functions compiled so far and goes on with `replacement`, whose allocations are reused.
     fn take_batch(&mut self, replacement: CodeBatch) -> CodeBatch;
+    /// The proposals that the bodies so far use, if they were validated on the way.
+    fn features_used(&self) -> Features {
+        Features::NONE
+    }
 }
 
 /// Which tiers compile a module, and when.
@@ -130,6 +134,9 @@ impl<'a> FunctionCompiler<'a> for BaselineCompiler<'a> {
     fn take_batch(&mut self, replacement: CodeBatch) -> CodeBatch {
         BaselineCompiler::take_batch(self, replacement)
     }
+    fn features_used(&self) -> Features {
+        BaselineCompiler::features_used(self)
+    }
 }
 
 /// The optimising compiler as a tier.
@@ -189,5 +196,9 @@ impl<'a> FunctionCompiler<'a> for OptimizedOrBaseline<'a> {
     }
     fn take_batch(&mut self, replacement: CodeBatch) -> CodeBatch {
         self.optimizing.take_batch(replacement)
+    }
+    fn features_used(&self) -> Features {
+        let baseline = self.baseline.as_ref().map_or(Features::NONE, BaselineCompiler::features_used);
+        self.optimizing.features_used().with(baseline)
     }
 }

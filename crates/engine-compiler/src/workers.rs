@@ -252,7 +252,8 @@ impl Workers {
             None => {
                 for _ in 0..new {
                     let shared = Arc::clone(&self.shared);
-                    let thread = std::thread::Builder::new().name("wasm-compile".to_owned());
+                    let name = format!("wasm-compile-{}", inner.running + 1);
+                    let thread = std::thread::Builder::new().name(name);
                     // Without a thread the others do the work, in the end the one that waits.
                     if thread.spawn(move || shared.run()).is_ok() {
                         inner.running += 1;

@@ -19,6 +19,15 @@ pub(crate) struct WrapperCache {
 }
 
 impl WrapperCache {
+    /// Wrappers that somebody uses.
+    pub fn alive(&self) -> usize {
+        let alive = |map: &Mutex<HashMap<_, Weak<_>>>| {
+            let map = map.lock().unwrap_or_else(PoisonError::into_inner);
+            map.values().filter(|wrapper| wrapper.strong_count() > 0).count()
+        };
+        self.maps.iter().map(alive).sum()
+    }
+
     /// The wrapper for a signature, made by `make` if there is none. The lock is held meanwhile, so that it is made once:
     /// a wrapper takes microseconds.
     pub fn get(

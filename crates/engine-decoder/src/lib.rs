@@ -5,6 +5,7 @@
 //! while it is decoded; function bodies are validated on their own, in any order, on any thread.
 #![forbid(unsafe_code)]
 
+mod body_features;
 mod convert;
 mod decode;
 mod detect;

@@ -28,6 +28,12 @@ impl BodyValidator {
         BodyValidator::default()
     }
 
+    /// The proposals beyond WebAssembly 1.0 that the bodies so far use. What an index leads to (a second memory, say) shows in the module's
+    /// structure ([`DecodedModule::detected`]).
+    pub fn used(&self) -> Features {
+        self.quick.used()
+    }
+
     /// Validates the body of a defined function.
     ///
     /// # Errors
@@ -77,6 +83,7 @@ impl BodyValidator {
         match validate_body(decoded.func_to_validate(func), body.bytes, body.offset, allocations) {
             Ok(allocations) => {
                 self.allocations = allocations;
+                self.quick.add_used(decoded, body.bytes);
                 Ok(())
             }
             Err(error) => Err(DecodeError::from_body(decoded, func, body, error)),

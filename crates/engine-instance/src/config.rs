@@ -1,5 +1,6 @@
 //! Settings of an engine.
 
+use engine_codemanager::ProfilingStrategy;
 use engine_compiler::{Executor, LazyValidation, Start, Tiering};
 use engine_decoder::Features;
 use engine_machine::TargetFeatures;
@@ -39,7 +40,7 @@ pub struct Config {
     pub(crate) interruptible: bool,
     pub(crate) canonicalize_nans: bool,
     pub(crate) target: Option<TargetFeatures>,
-    pub(crate) perf_map: bool,
+    pub(crate) profiler: ProfilingStrategy,
     pub(crate) compile_tasks: usize,
     pub(crate) executor: Option<Arc<dyn Executor>>,
     pub(crate) compilation_mode: CompilationMode,
@@ -67,7 +68,7 @@ impl Config {
             interruptible: true,
             canonicalize_nans: false,
             target: None,
-            perf_map: false,
+            profiler: ProfilingStrategy::None,
             compile_tasks: std::thread::available_parallelism().map_or(1, usize::from),
             executor: None,
             compilation_mode: CompilationMode::Eager,
@@ -191,9 +192,9 @@ impl Config {
         }
     }
 
-    /// Whether compiled functions are listed in `/tmp/perf-PID.map` for Linux `perf`. Default: off.
-    pub fn perf_map(&mut self, enable: bool) -> &mut Config {
-        self.perf_map = enable;
+    /// How profilers learn the names of compiled functions. Default: they do not.
+    pub fn profiler(&mut self, strategy: ProfilingStrategy) -> &mut Config {
+        self.profiler = strategy;
         self
     }
 }

@@ -3,9 +3,10 @@
 use crate::bail;
 use crate::{Config, Error, Result};
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use engine_codemanager::{CodeConfig, LinearMemory, StubCode};
 use engine_compiler::cache::{Cache, CacheStats};
-use engine_compiler::{CompileError, Compiler, CompilerConfig};
+use engine_compiler::{CompileError, Compiler, CompilerConfig, Metrics};
 use engine_decoder::{Features, FuncType, TypeRegistry};
 use engine_machine::{AccessMode, Arch, TargetFeatures};
 use std::collections::HashMap;
@@ -30,6 +31,8 @@ struct EngineInner {
     compiler: Arc<Compiler>,
     cache: Option<Arc<Cache>>,
     types: TypeRegistry,
+    /// Modules alive.
+    modules: AtomicU64,
     /// The access mode that memories get, and that modules are compiled for at once.
     preferred_mode: AccessMode,
     /// Entry wrappers used lately. The compiler frees a wrapper with its last user; these outlive the stores that use
@@ -71,7 +74,7 @@ impl Engine {
             tiering: config.tiering,
             tier_up_budget: config.tier_up_budget,
         };
-        let code_config = CodeConfig { perf_map: config.perf_map, ..CodeConfig::default() };
+        let code_config = CodeConfig { profiler: config.profiler, ..CodeConfig::default() };
         let compiler = Compiler::with_code_config(compiler_config, code_config, config.executor.clone())
             .map_err(from_compile_error)?;
         let open = |dir: &PathBuf| {
@@ -88,6 +91,7 @@ impl Engine {
             compiler,
             cache,
             types: TypeRegistry::new(),
+            modules: AtomicU64::new(0),
             entry_wrappers: Mutex::default(),
         };
         Ok(Engine { inner: Arc::new(inner) })
@@ -101,6 +105,33 @@ impl Engine {
     /// Whether both are the same engine.
     pub fn same(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Figures on everything that the engine has compiled: functions, bytes and times of each tier, what waits, the proposals used, memory. Takes
+    /// microseconds.
+    ///
+    /// ```
+    /// use engine_instance::{Engine, Module};
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, wat::parse_str("(module (func))")?)?;
+    /// let metrics = engine.metrics();
+    /// assert_eq!((metrics.modules, metrics.tiers[0].functions), (1, 1));
+    /// println!("{metrics}");
+    /// # Ok::<(), engine_instance::Error>(())
+    /// ```
+    pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.inner.compiler.metrics();
+        metrics.modules = self.inner.modules.load(Relaxed);
+        metrics.cache = self.cache_stats();
+        metrics
+    }
+
+    pub(crate) fn module_made(&self) {
+        self.inner.modules.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn module_dropped(&self) {
+        self.inner.modules.fetch_sub(1, Relaxed);
     }
 
     pub(crate) fn compiler(&self) -> &Arc<Compiler> {

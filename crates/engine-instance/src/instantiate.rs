@@ -32,6 +32,8 @@ pub(crate) unsafe fn instantiate(
     module: &Module,
     imports: &[Extern],
 ) -> Result<Instance> {
+    let span = tracing::debug_span!("instantiate", module = module.name());
+    let _entered = span.enter();
     // SAFETY: by contract; shared and mutable borrows of the store are never held across each other, the limiter's
     // or Wasm's.
     unsafe {
@@ -40,6 +42,7 @@ pub(crate) unsafe fn instantiate(
         initialize_globals(&mut *store.as_ptr(), instance);
         initialize_tables(instance)?;
         initialize_memories(instance)?;
+        tracing::debug!(memories = instance.as_ref().memories.len(), "instantiated");
         if let Some(start) = module.decoded().module.start {
             call_start(store, instance, start)?;
         }

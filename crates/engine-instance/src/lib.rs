@@ -53,9 +53,13 @@ mod val;
 pub use compile_job::CompileJob;
 pub use config::{CompilationMode, Config};
 pub use engine::Engine;
+pub use engine_codemanager::{CodeMemory, ProfilingStrategy};
 pub use engine_compiler::artifact::ArtifactError;
 pub use engine_compiler::cache::CacheStats;
-pub use engine_compiler::{CompilationEvent, Executor, LazyStats, LazyValidation, TierStats, Tiering};
+pub use engine_compiler::{
+    CompilationEvent, Executor, Histogram, LazyStats, LazyValidation, Metrics, TierMetrics, TierStats,
+    Tiering,
+};
 pub use error::{Context, Error, Result};
 pub use extern_::{Export, Extern};
 pub use externref::ExternRef;

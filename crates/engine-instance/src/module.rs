@@ -9,7 +9,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use engine_codemanager::{FileBytes, NativeModule, StubCode};
 use engine_compiler::cache::ModuleHash;
 use engine_compiler::{CompilationState, LazyStats, TierStats};
-use engine_decoder::{DecodedModule, DefinedFuncIndex, ExternIndex, ExternType, FuncIndex, SignatureId};
+use engine_decoder::{
+    DecodedModule, DefinedFuncIndex, ExternIndex, ExternType, Features, FuncIndex, SignatureId,
+};
 use engine_machine::{AccessMode, VmLayout};
 use std::fs::File;
 use std::path::Path;
@@ -96,7 +98,7 @@ impl Module {
     /// [`Module::new`] with bytes that are kept instead of copied: a `Vec<u8>`, or [`Bytes`].
     pub fn from_bytes(engine: &Engine, bytes: impl Into<Bytes>) -> Result<Module> {
         let bytes = bytes.into();
-        let decode = || DecodedModule::decode(bytes.clone(), engine.config().features);
+        let decode = || engine.compiler().decode(bytes.clone(), engine.config().features);
         if engine.cache().is_none() {
             return Module::from_decoded(engine, decode()?);
         }
@@ -147,6 +149,7 @@ impl Module {
         variant: Variant,
         wrappers: Vec<Arc<StubCode>>,
     ) -> Module {
+        engine.module_made();
         let layout = VmLayout::new(&decoded.module, variant.native.flags().tier_up_budget > 0);
         let signatures = engine.types().register_all(&decoded.module.types).into();
         let inner = ModuleInner {
@@ -215,6 +218,12 @@ impl Module {
                 declined: sum.declined + declined,
             }
         })
+    }
+
+    /// The proposals beyond WebAssembly 1.0 that it uses: in its structure, and in the function bodies that have been compiled or validated so far.
+    pub fn features_used(&self) -> Features {
+        let states = self.inner.states();
+        states.fold(self.decoded().detected(), |found, state| found.with(state.features_used()))
     }
 
     /// The engine that compiled it.
@@ -332,6 +341,7 @@ impl Drop for ModuleInner {
     fn drop(&mut self) {
         self.states().for_each(|state| self.engine.compiler().cancel(state));
         self.engine.types().release_all(&self.signatures);
+        self.engine.module_dropped();
     }
 }
 

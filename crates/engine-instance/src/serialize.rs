@@ -28,7 +28,7 @@ impl Engine {
     /// As those of [`Module::new`].
     pub fn precompile_module(&self, bytes: impl AsRef<[u8]>) -> Result<Vec<u8>> {
         let bytes = Bytes::copy_from_slice(bytes.as_ref());
-        serialize(self, &DecodedModule::decode(bytes, self.config().features)?)
+        serialize(self, &self.compiler().decode(bytes, self.config().features)?)
     }
 }
 
@@ -99,7 +99,7 @@ fn load(engine: &Engine, artifact: Result<Artifact, ArtifactError>) -> Result<Mo
     let (features, mode) = (engine.config().features, engine.preferred_mode());
     engine.compiler().check(&artifact, features, mode).map_err(Error::new)?;
     let wasm = artifact.wasm().ok_or_else(|| Error::new(ArtifactError::NoModule))?;
-    let decoded = DecodedModule::decode(wasm, features)?;
+    let decoded = engine.compiler().decode(wasm, features)?;
     let state = engine.compiler().load(artifact, &decoded, mode).map_err(from_compile_error)?;
     Ok(Module::from_compiled(engine, decoded, state, Vec::new()))
 }

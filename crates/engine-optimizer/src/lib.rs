@@ -26,7 +26,7 @@ mod schedule;
 
 use build::Builder;
 use emit::{Emit, Scratch};
-use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, FuncIndex, QuickValidator};
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features, FuncIndex, QuickValidator};
 use engine_machine::masm::Masm;
 use engine_machine::{Aarch64, Arch, CodeBatch, Entry, ModuleEnv, Tier, X64};
 use lower::Lower;
@@ -94,6 +94,11 @@ impl<'a> OptimizingCompiler<'a> {
     /// Takes the functions compiled so far and goes on with `replacement`, whose allocations are reused.
     pub fn take_batch(&mut self, replacement: CodeBatch) -> CodeBatch {
         each!(&mut self.inner, compiler => compiler.masm.emitter().take_batch(replacement))
+    }
+
+    /// The proposals beyond WebAssembly 1.0 that the bodies so far use ([`QuickValidator::used`]).
+    pub fn features_used(&self) -> Features {
+        each!(&self.inner, compiler => compiler.validator.used())
     }
 
     /// Exchanges the batch for another, to which functions are added from now on.

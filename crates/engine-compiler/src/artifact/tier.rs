@@ -6,7 +6,7 @@ use crate::cache::{Cache, Recording};
 use crate::tier::{FunctionCompiler, Tier};
 use core::sync::atomic::{AtomicBool, Ordering};
 use engine_baseline::ModuleEnv;
-use engine_decoder::{Body, DecodedModule, DefinedFuncIndex};
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features};
 use engine_machine::{CodeBatch, Entry};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,7 +49,10 @@ impl Drop for ArtifactTier {
 
 impl Tier for ArtifactTier {
     fn name(&self) -> &'static str {
-        self.shared.compiler.name()
+        match self.shared.artifact {
+            Some(_) => "artifact",
+            None => self.shared.compiler.name(),
+        }
     }
     fn functions<'a>(&self, env: &'a ModuleEnv) -> Box<dyn FunctionCompiler<'a> + 'a> {
         Box::new(Functions {
@@ -126,5 +129,8 @@ impl<'a> FunctionCompiler<'a> for Functions<'a> {
     fn take_batch(&mut self, mut replacement: CodeBatch) -> CodeBatch {
         replacement.clear();
         core::mem::replace(&mut self.batch, replacement)
+    }
+    fn features_used(&self) -> Features {
+        self.compiler.as_ref().map_or(Features::NONE, |compiler| compiler.features_used())
     }
 }

@@ -16,6 +16,7 @@ mod reader;
 mod stack;
 mod types;
 
+use crate::body_features::of_type;
 use crate::features::Features;
 use crate::index::DefinedFuncIndex;
 use crate::module::DecodedModule;
@@ -23,8 +24,7 @@ use operators::Walk;
 use reader::Reader;
 use stack::Stacks;
 use std::sync::Arc;
-pub(crate) use types::FuncTypes;
-use types::Ty;
+pub(crate) use types::{FuncTypes, Ty};
 use wasmparser::VisitOperator;
 
 /// The quick validator makes no statement on a body: it is invalid, or uses what the quick validator does not know.
@@ -61,12 +61,23 @@ const DIRECT_LOCALS: usize = 64;
 const MAX_LOCALS: u32 = 50_000;
 
 /// Memory for validating bodies, reused from one to the next.
-#[derive(Default)]
 pub struct QuickValidator {
     stacks: Stacks,
     locals: Locals,
     /// `br_table`s so far.
     tables: u32,
+    used: Features,
+}
+
+impl Default for QuickValidator {
+    fn default() -> QuickValidator {
+        QuickValidator {
+            stacks: Stacks::default(),
+            locals: Locals::default(),
+            tables: 0,
+            used: Features::NONE,
+        }
+    }
 }
 
 impl core::fmt::Debug for QuickValidator {
@@ -134,6 +145,17 @@ impl QuickValidator {
         QuickValidator::default()
     }
 
+    /// The proposals beyond WebAssembly 1.0 that the bodies so far use. What an index leads to (a second memory, say) shows in the module's
+    /// structure ([`DecodedModule::detected`]).
+    pub fn used(&self) -> Features {
+        self.used
+    }
+
+    /// Adds what a body uses that this validator has made no statement on and that has turned out to be valid. Takes a pass over the body.
+    pub fn add_used(&mut self, decoded: &DecodedModule, body: &[u8]) {
+        self.used = self.used.with(crate::body_features::of_body(body, decoded.features));
+    }
+
     /// Validates the body of a defined function and shows it to `visitor`, operator by operator, each when it is accepted.
     ///
     /// # Errors
@@ -166,6 +188,7 @@ impl QuickValidator {
                 Ty::V128 if !simd => return Err(Undecided),
                 ty => ty,
             };
+            self.used = self.used.with(of_type(ty));
             self.locals.define(count, ty)?;
             visitor.locals(count, ty.to_wasmparser());
         }
@@ -179,6 +202,7 @@ impl QuickValidator {
             stacks: &mut self.stacks,
             locals: &self.locals,
             tables: &mut self.tables,
+            used: &mut self.used,
             reader,
             visitor,
         };

@@ -4,6 +4,7 @@ use super::reader::Reader;
 use super::stack::{BlockTy, FrameKind, Stacks, label_types, params, results};
 use super::types::{FuncTypes, Ty, Types};
 use super::{BodyVisitor, Locals, Undecided};
+use crate::body_features::of_type;
 use crate::features::Features;
 use crate::module::{DecodedModule, Module};
 use crate::types::{GlobalType, TableType};
@@ -19,6 +20,8 @@ pub(super) struct Walk<'w, 'a, V> {
     pub stacks: &'w mut Stacks,
     pub locals: &'w Locals,
     pub tables: &'w mut u32,
+    /// Proposals beyond WebAssembly 1.0 that were met. Set where operators are rare, so that the others pay nothing.
+    pub used: &'w mut Features,
     pub reader: Reader<'a>,
     pub visitor: &'w mut V,
 }
@@ -29,6 +32,7 @@ type Checked<T = ()> = Result<T, Undecided>;
 macro_rules! dispatch {
     ($this:ident, $opcode:expr;
      fixed { $($fixed:literal $fixed_visit:ident: $shape:ident $operand:ident $result:ident;)* }
+     newer $proposal:ident { $($newer:literal $newer_visit:ident: $newer_shape:ident $newer_operand:ident $newer_result:ident;)* }
      loads { $($load:literal $load_visit:ident: $load_ty:ident $load_align:literal;)* }
      stores { $($store:literal $store_visit:ident: $store_ty:ident $store_align:literal;)* }
      $($other:literal => $body:expr,)*
@@ -37,6 +41,11 @@ macro_rules! dispatch {
             $($fixed => {
                 $this.stacks.$shape(Ty::$operand, Ty::$result)?;
                 $this.visitor.$fixed_visit();
+            })*
+            $($newer => {
+                $this.uses(Features::$proposal);
+                $this.stacks.$newer_shape(Ty::$newer_operand, Ty::$newer_result)?;
+                $this.visitor.$newer_visit();
             })*
             $($load => {
                 let memarg = $this.memarg($load_align)?;
@@ -69,6 +78,11 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             self.operator()?;
         }
         if self.stacks.is_done() { Ok(()) } else { Err(Undecided) }
+    }
+
+    #[inline(always)]
+    fn uses(&mut self, feature: Features) {
+        *self.used = self.used.with(feature);
     }
 
     #[inline(always)]
@@ -198,6 +212,8 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             0xbd visit_i64_reinterpret_f64: unary F64 I64;
             0xbe visit_f32_reinterpret_i32: unary I32 F32;
             0xbf visit_f64_reinterpret_i64: unary I64 F64;
+        }
+        newer SIGN_EXTENSION {
             0xc0 visit_i32_extend8_s: unary I32 I32;
             0xc1 visit_i32_extend16_s: unary I32 I32;
             0xc2 visit_i64_extend8_s: unary I64 I64;
@@ -317,6 +333,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             self.visitor.visit_select();
         },
         0x1c => {
+            self.uses(Features::REFERENCE_TYPES);
             let ty = self.typed_select()?;
             self.visitor.visit_typed_select(ty);
         },
@@ -351,12 +368,14 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             self.visitor.visit_global_set(index);
         },
         0x25 => {
+            self.uses(Features::REFERENCE_TYPES);
             let index = self.reader.u32()?;
             let element = Ty::of_ref(self.table(index)?.element);
             self.stacks.unary(Ty::I32, element)?;
             self.visitor.visit_table_get(index);
         },
         0x26 => {
+            self.uses(Features::REFERENCE_TYPES);
             let index = self.reader.u32()?;
             let element = Ty::of_ref(self.table(index)?.element);
             self.stacks.pop(element)?;
@@ -394,6 +413,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             self.visitor.visit_f64_const(Ieee64::from(f64::from_bits(bits)));
         },
         0xd0 => {
+            self.uses(Features::REFERENCE_TYPES);
             let (ty, heap) = match self.reader.byte()? {
                 0x70 => (Ty::FuncRef, HeapType::FUNC),
                 0x6f => (Ty::ExternRef, HeapType::EXTERN),
@@ -403,6 +423,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             self.visitor.visit_ref_null(heap);
         },
         0xd1 => {
+            self.uses(Features::REFERENCE_TYPES);
             let ty = self.stacks.pop_any()?;
             if !ty.is_ref() && ty != Ty::Bottom {
                 return Err(Undecided);
@@ -411,6 +432,7 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             self.visitor.visit_ref_is_null();
         },
         0xd2 => {
+            self.uses(Features::REFERENCE_TYPES);
             let func = self.reader.u32()?;
             let declared = |resources: &wasmparser::ValidatorResources| resources.is_function_referenced(func);
             if func as usize >= self.module.functions.len() || !self.decoded.resources.as_ref().is_some_and(declared) {
@@ -427,6 +449,11 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
     /// Operators with the prefix 0xfc.
     fn prefixed(&mut self) -> Checked {
         let opcode = self.reader.u32()?;
+        self.uses(match opcode {
+            0..=7 => Features::SATURATING_FLOAT_TO_INT,
+            8..=14 => Features::BULK_MEMORY,
+            _ => Features::REFERENCE_TYPES,
+        });
         macro_rules! truncation {
             ($visit:ident, $operand:ident, $result:ident) => {{
                 self.stacks.unary(Ty::$operand, Ty::$result)?;
@@ -588,9 +615,13 @@ impl<'a, V: BodyVisitor<'a>> Walk<'_, 'a, V> {
             return match Ty::from_byte(first) {
                 Ty::Unknown => Err(Undecided),
                 Ty::V128 if !self.decoded.enabled.contains(Features::SIMD) => Err(Undecided),
-                ty => Ok((BlockTy::One(ty), BlockType::Type(ty.to_wasmparser()))),
+                ty => {
+                    self.uses(of_type(ty));
+                    Ok((BlockTy::One(ty), BlockType::Type(ty.to_wasmparser())))
+                }
             };
         }
+        self.uses(Features::MULTI_VALUE);
         let index = self.reader.i64()?;
         match u32::try_from(index) {
             Ok(index) if (index as usize) < self.types.len() => {

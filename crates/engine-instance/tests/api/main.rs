@@ -16,6 +16,7 @@ mod limits;
 mod linking;
 mod memories;
 mod references;
+mod seeing;
 mod serialize;
 mod tables;
 mod tiers;
