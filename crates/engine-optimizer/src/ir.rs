@@ -110,6 +110,8 @@ pub(crate) enum Op {
     Address,
     /// A word of the vmctx at offset `a` that never changes.
     VmLoad,
+    /// Base of memory 0. It has a register of its own.
+    Base,
     /// The address of the vmctx's byte `a`.
     VmAddress,
     // ---- pinned ----
@@ -149,10 +151,25 @@ impl Op {
     pub fn is_pure(self) -> bool {
         (Op::Const as u8..=Op::VmAddress as u8).contains(&(self as u8)) && !matches!(self, Op::TrapDiv | Op::TrapConvert)
     }
+    /// Whether a pinned instruction may be left out if nobody needs its result.
+    pub fn is_droppable(self) -> bool {
+        matches!(
+            self,
+            Op::Nop
+                | Op::Arg
+                | Op::Slot
+                | Op::GlobalGet
+                | Op::MemoryBase
+                | Op::MemoryLength
+                | Op::TableLength
+                | Op::EntryLoad
+                | Op::CallResult
+        )
+    }
     /// Which of the operand words are values, as a bit mask.
     pub fn value_mask(self) -> u8 {
         match self {
-            Op::Nop | Op::Param | Op::Arg | Op::Slot | Op::Const | Op::VmLoad | Op::VmAddress => 0,
+            Op::Nop | Op::Param | Op::Arg | Op::Slot | Op::Const | Op::VmLoad | Op::Base | Op::VmAddress => 0,
             Op::MemoryBase | Op::MemoryLength | Op::TableLength | Op::GlobalGet | Op::Call | Op::Poll => 0,
             Op::Alias | Op::Clz | Op::Ctz | Op::Popcnt | Op::Extend8S | Op::Extend16S | Op::Extend32S => 1,
             Op::ExtendU | Op::Wrap | Op::FloatUnary | Op::Convert | Op::TrapConvert => 1,

@@ -29,10 +29,10 @@ pub(crate) struct Schedule {
     done: Vec<bool>,
 }
 
-/// Whether instructions are placed: integer constants are made where they are used, addresses are part of accesses.
+/// Whether instructions are placed: constants are made where they are used, addresses are part of accesses.
 fn is_placed(inst: Inst) -> bool {
     match inst.op {
-        Op::Const => inst.kind.is_float() && inst.bits() != 0,
+        Op::Const | Op::Base | Op::Address => false,
         op => op.is_pure(),
     }
 }
