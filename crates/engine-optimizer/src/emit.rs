@@ -58,7 +58,14 @@ pub(crate) struct Emit<'a, M> {
     pub func: FuncIndex,
     /// Slots of the frame that belong to baseline code, whose frame is taken over.
     pub foreign_slots: u32,
+    /// Slots of values that are spilled over calls.
+    pub spilled_slots: u32,
     pub enter_loop: bool,
+}
+
+/// A kind that takes a whole word of the frame.
+fn word_kind(float: bool) -> ValKind {
+    if float { ValKind::F64 } else { ValKind::I64 }
 }
 
 impl<M: Masm> Emit<'_, M> {
@@ -95,7 +102,7 @@ impl<M: Masm> Emit<'_, M> {
     }
 
     fn slots(&self) -> u32 {
-        self.output.num_spillslots as u32 + self.foreign_slots
+        self.output.num_spillslots as u32 + self.foreign_slots + self.spilled_slots
     }
     fn frame_size(&self) -> u32 {
         let head = frame::RESULT_AREA.unsigned_abs();
@@ -107,7 +114,7 @@ impl<M: Masm> Emit<'_, M> {
     }
     fn spill_slot(&self, allocation: Allocation) -> i32 {
         let slot = allocation.as_stack().map_or(0, |slot| slot.index());
-        frame::slot(self.foreign_slots + slot as u32)
+        frame::slot(self.foreign_slots + self.spilled_slots + slot as u32)
     }
 
     fn enter(&mut self, frame_size: u32) {
@@ -263,7 +270,7 @@ impl<M: Masm> Emit<'_, M> {
             return;
         }
         let float = [from, to].iter().any(|a| a.as_reg().is_some_and(|reg| reg.class() == RegClass::Float));
-        let kind = if float { ValKind::F64 } else { ValKind::I64 };
+        let kind = word_kind(float);
         match (from.as_reg(), to.as_reg()) {
             (Some(from), Some(to)) => self.masm.mov(kind, reg_of(to), reg_of(from)),
             (Some(from), None) => {
@@ -418,6 +425,14 @@ impl<M: Masm> Emit<'_, M> {
             LOp::Call { ty, target } => self.call(index, ty, target),
             LOp::CallRuntime { entry } => masm.call_runtime(entry),
             LOp::Poll => masm.stack_check(TrapCode::Interrupt),
+            LOp::Spill { float, slot } => {
+                let offset = frame::slot(self.foreign_slots + slot);
+                masm.store_frame(word_kind(float), offset, d);
+            }
+            LOp::Reload { float, slot } => {
+                let offset = frame::slot(self.foreign_slots + slot);
+                masm.load_frame(word_kind(float), d, offset);
+            }
             LOp::Jump { to } => {
                 if !self.falls(to, next) {
                     let label = self.label(to);

@@ -144,6 +144,11 @@ pub(crate) enum Op {
     EntryLoad,
     /// Interrupt poll.
     Poll,
+    // ---- placed by the pass for values over calls ----
+    /// `a` goes to slot `b`.
+    Spill,
+    /// The value in slot `a`.
+    Reload,
 }
 
 impl Op {
@@ -164,17 +169,22 @@ impl Op {
                 | Op::TableLength
                 | Op::EntryLoad
                 | Op::CallResult
+                | Op::Reload
         )
+    }
+    /// Whether nothing that has an effect or may trap can be moved over it.
+    pub fn is_barrier(self) -> bool {
+        !self.is_pure() && !self.is_droppable() && self != Op::Spill
     }
     /// Which of the operand words are values, as a bit mask.
     pub fn value_mask(self) -> u8 {
         match self {
             Op::Nop | Op::Param | Op::Arg | Op::Slot | Op::Const | Op::VmLoad | Op::Base | Op::VmAddress => 0,
-            Op::MemoryBase | Op::MemoryLength | Op::TableLength | Op::GlobalGet | Op::Call | Op::Poll => 0,
+            Op::MemoryBase | Op::MemoryLength | Op::TableLength | Op::GlobalGet | Op::Call | Op::Poll | Op::Reload => 0,
             Op::Alias | Op::Clz | Op::Ctz | Op::Popcnt | Op::Extend8S | Op::Extend16S | Op::Extend32S => 1,
             Op::ExtendU | Op::Wrap | Op::FloatUnary | Op::Convert | Op::TrapConvert => 1,
             Op::Load | Op::IndexCheck | Op::BoundsCheck | Op::CallResult | Op::TableEntry => 1,
-            Op::SignatureCheck | Op::EntryLoad => 1,
+            Op::SignatureCheck | Op::EntryLoad | Op::Spill => 1,
             Op::GlobalSet => 2,
             Op::Select => 7,
             _ => 3,
@@ -182,7 +192,7 @@ impl Op {
     }
     /// Whether there is a result.
     pub fn has_result(self) -> bool {
-        !matches!(self, Op::Nop | Op::Store | Op::GlobalSet | Op::SignatureCheck | Op::Poll)
+        !matches!(self, Op::Nop | Op::Store | Op::GlobalSet | Op::SignatureCheck | Op::Poll | Op::Spill)
     }
 }
 
@@ -200,7 +210,6 @@ pub(crate) struct Inst {
 const _: () = assert!(size_of::<Inst>() == 16);
 
 impl Inst {
-    pub const NOP: Inst = Inst { op: Op::Nop, kind: ValKind::I32, aux: 0, args: [0; 3] };
     pub fn new(op: Op, kind: ValKind, aux: u16, args: [u32; 3]) -> Inst {
         Inst { op, kind, aux, args }
     }

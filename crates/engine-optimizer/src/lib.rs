@@ -5,6 +5,7 @@
 //!  ir.rs          the graph: blocks with parameters, pinned instructions, pure operations that float
 //!  fold.rs        what a pure operation is equal to; division.rs: division by constants
 //!  dominators.rs schedule.rs   where pure operations go
+//!  spill.rs       values over calls
 //!  lir.rs lower.rs             machine operations on virtual registers
 //!  regalloc.rs    registers
 //!  emit.rs        machine code
@@ -23,6 +24,7 @@ mod lir;
 mod lower;
 mod regalloc;
 mod schedule;
+mod spill;
 
 use build::Builder;
 use emit::{Emit, Scratch};
@@ -32,6 +34,7 @@ use engine_machine::{Aarch64, Arch, CodeBatch, ModuleEnv, Tier, X64};
 use lower::Lower;
 use regalloc::Allocator;
 use schedule::Schedule;
+use spill::Spill;
 
 /// Where code is entered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -115,6 +118,7 @@ struct Compiler<'a, M> {
     validator: QuickValidator,
     builder: Builder<'a>,
     schedule: Schedule,
+    spill: Spill,
     lower: Lower<'a>,
     allocator: Allocator,
     scratch: Scratch,
@@ -131,6 +135,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
             validator: QuickValidator::default(),
             builder: Builder::new(env),
             schedule: Schedule::default(),
+            spill: Spill::default(),
             lower: Lower::new::<M>(env),
             allocator: Allocator::new::<M>(),
             scratch: Scratch::default(),
@@ -153,6 +158,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
                 scratch: &mut self.scratch,
                 func: index,
                 foreign_slots: 0,
+                spilled_slots: self.spill.num_slots,
                 enter_loop: entry != Entry::Function,
             };
             let frame_size = emit.run();
@@ -186,6 +192,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
         self.builder.finish()?;
         let graph = &mut self.builder.graph;
         self.schedule.run(graph)?;
+        self.spill.run(graph, &mut self.schedule);
         self.lower.run::<M>(graph, &self.schedule, index);
         Ok(())
     }

@@ -121,6 +121,10 @@ pub(crate) enum LOp {
     /// Uses: arguments; one result or none.
     CallRuntime { entry: RuntimeEntry },
     Poll,
+    /// a, to a slot of the frame
+    Spill { float: bool, slot: u32 },
+    /// d
+    Reload { float: bool, slot: u32 },
     // ---- terminators; targets are blocks of the low-level form ----
     Jump { to: u32 },
     /// the comparison's

@@ -159,7 +159,7 @@ impl<'a> Lower<'a> {
             let (from, to) = schedule.ranges[block.index()];
             for &value in &schedule.seq[from as usize..to as usize] {
                 let op = graph.inst(value).op;
-                count += u32::from(!op.is_pure() && !op.is_droppable());
+                count += u32::from(op.is_barrier());
                 self.effects[value.index()] = count;
             }
             after.push(count);
@@ -625,6 +625,12 @@ impl<'a> Lower<'a> {
                 self.push(LOp::LoadAt { kind: ValKind::I64, offset: inst.args[1] as i32 }, &[def(d), usage(a)]);
             }
             Op::Poll => self.push(LOp::Poll, &[]),
+            Op::Spill => {
+                let a = self.reg(graph, inst.a());
+                let float = inst.kind.is_float();
+                self.push(LOp::Spill { float, slot: inst.args[1] }, &[usage(a)]);
+            }
+            Op::Reload => self.push(LOp::Reload { float: inst.kind.is_float(), slot: inst.args[0] }, &[def(d)]),
         }
     }
 

@@ -56,10 +56,6 @@ impl Schedule {
         Ok(())
     }
 
-    pub fn is_live(&self, value: Value) -> bool {
-        self.live[value.index()]
-    }
-
     fn need(&mut self, value: Value) {
         if !core::mem::replace(&mut self.live[value.index()], true) {
             self.work.push(value);
@@ -214,7 +210,7 @@ impl Schedule {
     }
 
     /// The block between the earliest and the latest in the fewest loops, as late as possible.
-    fn choose(&self, graph: &Graph, earliest: Block, latest: Block) -> Block {
+    pub fn choose(&self, graph: &Graph, earliest: Block, latest: Block) -> Block {
         let mut best = latest;
         let floor = graph.depth(earliest);
         while graph.depth(best) > floor {
