@@ -412,12 +412,16 @@ pub(crate) struct Graph {
     pub pool: Vec<Value>,
     pub calls: Vec<CallData>,
     pub loops: Vec<LoopData>,
+    /// Whether the layout and the loops are not those of the source.
+    pub irregular: bool,
     interned: Interned,
 }
 
 impl Graph {
     pub fn clear(&mut self) {
-        let Graph { insts, offsets, order, blocks, layout, edges, table_edges, pool, calls, loops, interned } = self;
+        let Graph { insts, offsets, order, blocks, layout, edges, table_edges, pool, calls, loops, irregular, interned } =
+            self;
+        *irregular = false;
         insts.clear();
         offsets.clear();
         order.clear();

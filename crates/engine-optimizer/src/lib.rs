@@ -4,6 +4,7 @@
 //!  build/         the graph, from the body's operators
 //!  ir.rs          the graph: blocks with parameters, pinned instructions, pure operations that float
 //!  fold.rs        what a pure operation is equal to; division.rs: division by constants
+//!  prune.rs       an entry into a loop becomes the only one
 //!  dominators.rs schedule.rs   where pure operations go
 //!  spill.rs       values over calls
 //!  lir.rs lower.rs             machine operations on virtual registers
@@ -22,6 +23,7 @@ mod fold;
 mod ir;
 mod lir;
 mod lower;
+mod prune;
 mod regalloc;
 mod schedule;
 mod spill;
@@ -157,7 +159,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
                 output,
                 scratch: &mut self.scratch,
                 func: index,
-                foreign_slots: 0,
+                foreign_slots: self.builder.foreign_slots,
                 spilled_slots: self.spill.num_slots,
                 enter_loop: entry != Entry::Function,
             };

@@ -310,6 +310,10 @@ impl Spill {
             let defined = self.position[self.roots[self.defined_in[inst.args[0] as usize] as usize].index()];
             let mut end = self.position[reload.at.0.index()] + 1;
             let mut around = graph.block(reload.at.0).in_loop;
+            if graph.irregular {
+                // Its loops are not ranges of the layout: no slot is shared.
+                end = graph.layout.len() as u32 + 1;
+            }
             while let Some(data) = graph.loops.get(around as usize) {
                 if self.position[data.header.index()] <= defined {
                     break;

@@ -203,6 +203,7 @@ impl<'a> Builder<'a> {
                 self.write_variable(first + operand, value);
             }
         }
+        self.foreign_slots = self.num_locals + self.stack.len() as u32;
         let height = self.stack.len() - params.len();
         let mut values = Vec::with_capacity(params.len());
         for index in 0..params.len() {
