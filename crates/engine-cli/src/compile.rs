@@ -30,6 +30,9 @@ pub struct CompileArgs {
     /// Write the compiled module to this file, for `engine run` on CPUs and builds like this
     #[arg(short, long, value_name = "FILE", conflicts_with = "stats")]
     output: Option<PathBuf>,
+    /// With --output, let loops look whether they are to stop, as `engine run --timeout` needs
+    #[arg(long, requires = "output")]
+    interruptible: bool,
     /// Write a line to standard error for each function that is compiled, or only for those that FILTER picks: an index, a range FIRST-LAST, or a
     /// part of the name
     #[arg(long, value_name = "FILTER", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = UnitFilter::parse)]
@@ -48,7 +51,9 @@ pub(crate) fn run(args: &CompileArgs) -> Result<()> {
             println!("{}", stats.to_json());
         }
         None if let Some(output) = &args.output => {
-            let engine = Engine::new(&args.engine.config())?;
+            let mut config = args.engine.config();
+            config.interruptible(args.interruptible);
+            let engine = Engine::new(&config)?;
             let compiled = engine
                 .precompile_module(input::load(&args.file)?)
                 .with_context(|| input::display_name(&args.file))?;

@@ -100,6 +100,8 @@ fn run_here(args: &RunArgs) -> Result<()> {
     // Programs use a part of their code, most of them a small one.
     let options = EngineOptions { mode: args.engine.mode.or(Some(Mode::Lazy)), ..args.engine };
     let mut config = options.config();
+    // Nobody interrupts a program that may take all the time it wants.
+    config.interruptible(args.timeout.is_some());
     if let Some(bytes) = args.max_stack {
         config.max_wasm_stack(bytes);
     }

@@ -63,6 +63,15 @@ pub struct PendingTrap {
     pub wasm_offset: u32,
 }
 
+/// A constant that code refers to, emitted after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Constant {
+    /// Where the references lead.
+    pub label: Label,
+    /// Its bits.
+    pub bits: u64,
+}
+
 /// Code buffer, labels and side tables. See the module's documentation.
 #[derive(Default)]
 pub struct Emitter {
@@ -76,6 +85,8 @@ pub struct Emitter {
     first_loop_header: u32,
     entry: Entry,
     wasm_offset: u32,
+    last_bind: u32,
+    constants: Vec<Constant>,
     out_of_range: bool,
 }
 
@@ -97,7 +108,9 @@ impl Emitter {
         self.labels.clear();
         self.fixups.clear();
         self.pending_traps.clear();
+        self.constants.clear();
         self.wasm_offset = 0;
+        self.last_bind = u32::MAX;
         self.out_of_range = false;
     }
 
@@ -237,6 +250,7 @@ impl Emitter {
     /// Binds a label here and fills in the references that waited for it.
     pub fn bind(&mut self, label: Label) {
         let position = self.position();
+        self.last_bind = position;
         let state = &mut self.labels[label.0 as usize];
         debug_assert_eq!(state.bound, UNBOUND, "label bound twice");
         state.bound = position;
@@ -323,6 +337,44 @@ impl Emitter {
         let label = self.new_label();
         self.pending_traps.push(PendingTrap { label, code, wasm_offset: self.wasm_offset });
         label
+    }
+
+    /// Whether a label was bound here, so that control may come from elsewhere.
+    #[inline]
+    pub fn is_bound_here(&self) -> bool {
+        self.last_bind == self.position()
+    }
+
+    /// Appends a 32-bit field that leads to a label.
+    pub fn imm_field(&mut self, label: Label) {
+        let field = self.position();
+        self.put(0, 4);
+        self.refer(label, field, FixupKind::Rel32);
+    }
+
+    /// The label of a constant of up to eight bytes.
+    pub fn constant(&mut self, bits: u64) -> Label {
+        // Functions have few, and the last ones are the likeliest.
+        if let Some(known) = self.constants.iter().rev().take(16).find(|known| known.bits == bits) {
+            return known.label;
+        }
+        let label = self.new_label();
+        self.constants.push(Constant { label, bits });
+        label
+    }
+
+    /// Appends the constants at a multiple of 8 bytes.
+    pub fn emit_constants(&mut self) {
+        let constants = mem::take(&mut self.constants);
+        if !constants.is_empty() {
+            self.align(8, 0xcc);
+        }
+        for &Constant { label, bits } in &constants {
+            self.bind(label);
+            self.put(bits, 8);
+        }
+        self.constants = constants;
+        self.constants.clear();
     }
 
     /// Hands out the traps that wait to be emitted, and forgets them.

@@ -233,6 +233,11 @@ pub enum Operand {
     Frame(i32),
     /// A constant, sign-extended to the operation's width.
     Imm(i32),
+    /// A value of the operation's width in linear memory; a fault is an out-of-bounds trap. Only where
+    /// [`Masm::MEMORY_OPERANDS`] says so.
+    Memory(Address),
+    /// A float constant, by its bits. Only where [`Masm::MEMORY_OPERANDS`] says so.
+    Constant(u64),
 }
 
 /// An address: `base + index + offset`, in 64-bit arithmetic. The upper bits of an index register are zero.
@@ -275,6 +280,14 @@ pub trait IntegerAsm {
     fn load_at(&mut self, kind: ValKind, dst: Reg, base: Reg, offset: i32);
     /// Stores to `[base + offset]`, outside linear memory. Keeps flags.
     fn store_at(&mut self, kind: ValKind, base: Reg, offset: i32, src: Reg);
+    /// Loads a float constant that is kept behind the function's code ([`ControlAsm::emit_constants`]). May clobber flags.
+    fn load_constant(&mut self, kind: ValKind, dst: Reg, bits: u64);
+    /// `dst = a + (b << shift) + offset`, with `shift` at most 3.
+    fn add_shifted(&mut self, size: Size, dst: Reg, a: Reg, b: Reg, shift: u8, offset: i32);
+    /// Compares with 0 for `Eq` and `Ne` only: nothing has to be done behind an operation that has set these flags.
+    fn cmp_zero(&mut self, size: Size, reg: Reg) {
+        self.cmp(size, reg, Operand::Imm(0));
+    }
     /// `dst = base + offset` as pointers. Keeps flags.
     fn lea(&mut self, dst: Reg, base: Reg, offset: i32);
     /// `dst = lhs op rhs`.
@@ -301,6 +314,8 @@ pub trait IntegerAsm {
 
 /// Float arithmetic and conversions.
 pub trait FloatAsm {
+    /// Whether float operations overwrite their first operand.
+    fn float_two_address(&self) -> bool;
     /// `dst = lhs op rhs`; `Frame` operands are allowed for add, sub, mul and div.
     fn float_binary(&mut self, op: FloatBinary, kind: ValKind, dst: Reg, lhs: Reg, rhs: Operand);
     /// Whether the CPU rounds in one instruction; if not, roundings go to runtime entries.
@@ -359,6 +374,8 @@ pub trait ControlAsm {
     fn trap_if(&mut self, cond: Cond, code: TrapCode);
     /// Emits the out-of-line traps. Once, after the body.
     fn emit_pending_traps(&mut self);
+    /// Emits the constants that [`IntegerAsm::load_constant`] and operands refer to. Once, after everything else.
+    fn emit_constants(&mut self);
 
     /// Sets the frame up: saves frame pointer and return address, stores the vmctx, allocates a frame whose size
     /// [`ControlAsm::set_frame_size`] fills in. Returns where.
@@ -415,6 +432,8 @@ pub trait Masm: IntegerAsm + FloatAsm + MemoryAsm + ControlAsm + Sized {
 
     /// Whether most operations overwrite their first operand, so that a result is best put in its register.
     const TWO_ADDRESS: bool;
+    /// Whether integer operations, comparisons and the float operations add, sub, mul and div take their last operand from memory.
+    const MEMORY_OPERANDS: bool;
 
     /// A macro-assembler that emits for these flags.
     fn new(flags: &CodeFlags) -> Self;

@@ -6,7 +6,7 @@ use engine_decoder::{FuncIndex, MemoryIndex, TableIndex, ValKind};
 use engine_machine::abi::{Location, frame};
 use engine_machine::emitter::Label;
 use engine_machine::masm::{Address, Cond, FloatBinary, FloatUnary, Masm, Operand, Size};
-use engine_machine::{ModuleEnv, Reg, TableEntry, TrapCode};
+use engine_machine::{AccessMode, ModuleEnv, Reg, RuntimeEntry, TableEntry, TrapCode, VmContext};
 use regalloc2::{Allocation, Edit, Inst, InstPosition, Output, RegClass};
 
 /// log2 of the size of a function table's element.
@@ -22,6 +22,19 @@ struct Mismatch {
     offset: u32,
 }
 
+/// Whether the registers of the vmctx and of memory 0's base are read before they are lost.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Wanted {
+    vmctx: bool,
+    base: bool,
+}
+
+impl Wanted {
+    fn or(self, other: Wanted) -> Wanted {
+        Wanted { vmctx: self.vmctx || other.vmctx, base: self.base || other.base }
+    }
+}
+
 /// Memory of emission, reused.
 #[derive(Default)]
 pub(crate) struct Scratch {
@@ -29,8 +42,8 @@ pub(crate) struct Scratch {
     /// By block: where a jump to it really leads.
     forward: Vec<u32>,
     order: Vec<u32>,
-    /// By operation: whether the vmctx must be reloaded behind it.
-    reload: Vec<bool>,
+    /// By operation: which of the vmctx and memory 0's base must be reloaded behind it.
+    reload: Vec<Wanted>,
     mismatches: Vec<Mismatch>,
     targets: Vec<Label>,
 }
@@ -45,7 +58,14 @@ pub(crate) struct Emit<'a, M> {
     pub func: FuncIndex,
     /// Slots of the frame that belong to baseline code, whose frame is taken over.
     pub foreign_slots: u32,
+    /// Slots of values that are spilled over calls.
+    pub spilled_slots: u32,
     pub enter_loop: bool,
+}
+
+/// A kind that takes a whole word of the frame.
+fn word_kind(float: bool) -> ValKind {
+    if float { ValKind::F64 } else { ValKind::I64 }
 }
 
 impl<M: Masm> Emit<'_, M> {
@@ -53,13 +73,15 @@ impl<M: Masm> Emit<'_, M> {
     pub fn run(&mut self) -> u32 {
         let frame_size = self.frame_size();
         self.find_forwards();
-        self.find_reloads();
+        let wanted = self.find_reloads();
         self.scratch.labels.clear();
         for _ in 0..self.code.blocks.len() {
             let label = self.masm.emitter().new_label();
             self.scratch.labels.push(label);
         }
         self.enter(frame_size);
+        // The vmctx is in its register at a call, but not at an entry from baseline code, whose loads may move.
+        self.reload(Wanted { vmctx: false, base: wanted.base });
         let order = core::mem::take(&mut self.scratch.order);
         for (at, &block) in order.iter().enumerate() {
             let next = order.get(at + 1).copied();
@@ -75,11 +97,12 @@ impl<M: Masm> Emit<'_, M> {
             self.masm.trap(TrapCode::BadSignature);
         }
         self.masm.emit_pending_traps();
+        self.masm.emit_constants();
         frame_size
     }
 
     fn slots(&self) -> u32 {
-        self.output.num_spillslots as u32 + self.foreign_slots
+        self.output.num_spillslots as u32 + self.foreign_slots + self.spilled_slots
     }
     fn frame_size(&self) -> u32 {
         let head = frame::RESULT_AREA.unsigned_abs();
@@ -91,7 +114,7 @@ impl<M: Masm> Emit<'_, M> {
     }
     fn spill_slot(&self, allocation: Allocation) -> i32 {
         let slot = allocation.as_stack().map_or(0, |slot| slot.index());
-        frame::slot(self.foreign_slots + slot as u32)
+        frame::slot(self.foreign_slots + self.spilled_slots + slot as u32)
     }
 
     fn enter(&mut self, frame_size: u32) {
@@ -102,6 +125,7 @@ impl<M: Masm> Emit<'_, M> {
             // The frame is there already; it only becomes longer.
             let below = frame_size as i32;
             self.masm.set_stack_pointer(-below);
+            self.masm.load_frame(ValKind::I64, M::CONVENTION.vmctx, frame::VMCTX);
             return self.masm.stack_check(TrapCode::StackOverflow);
         }
         let prologue = self.masm.prologue();
@@ -154,37 +178,69 @@ impl<M: Masm> Emit<'_, M> {
         }
     }
 
-    /// Where the vmctx register is read after a call, it is reloaded behind the call.
-    fn find_reloads(&mut self) {
+    /// Where the vmctx or memory 0's base is read after a call, its register is loaded again behind the call. Returns what is read before
+    /// the first call.
+    fn find_reloads(&mut self) -> Wanted {
         const MAX_PASSES: u32 = 16;
         let code = self.code;
+        let moves = self.env.flags.memory_access == AccessMode::Checked;
         let reload = &mut self.scratch.reload;
         reload.clear();
-        reload.resize(code.insts.len(), false);
-        if !code.has_calls {
-            return;
-        }
-        // By block: whether the register is read before a call destroys it.
-        let mut wanted = vec![false; code.blocks.len()];
-        let after = |wanted: &[bool], block: &LBlock| {
-            code.links[block.succs.0 as usize..block.succs.1 as usize].iter().any(|to| wanted[to.index()])
-        };
+        reload.resize(code.insts.len(), Wanted::default());
+        // By block.
+        let mut wanted = vec![Wanted::default(); code.blocks.len()];
         let mut changed = true;
         let mut passes = 0;
         while core::mem::take(&mut changed) {
             passes += 1;
             for (number, block) in code.blocks.iter().enumerate().rev() {
-                let mut want = after(&wanted, block) || passes > MAX_PASSES;
+                let all = passes > MAX_PASSES;
+                let mut want = Wanted { vmctx: all, base: all };
+                for to in &code.links[block.succs.0 as usize..block.succs.1 as usize] {
+                    want = want.or(wanted[to.index()]);
+                }
                 for inst in (block.insts.0..block.insts.1).rev() {
                     let op = code.insts[inst as usize].op;
-                    if matches!(op, LOp::Call { .. }) {
-                        reload[inst as usize] = want;
-                        want = false;
+                    match op {
+                        LOp::Call { .. } => {
+                            // The base is loaded through the vmctx.
+                            reload[inst as usize] =
+                                Wanted { vmctx: want.vmctx || want.base, base: want.base };
+                            want = Wanted::default();
+                        }
+                        // The host preserves both registers; only growing can move a memory.
+                        LOp::CallRuntime { entry: RuntimeEntry::MemoryGrow } if moves => {
+                            reload[inst as usize] = Wanted { vmctx: false, base: want.base };
+                            want.base = false;
+                        }
+                        _ => {}
                     }
-                    want |= op.uses_vmctx();
+                    want = want.or(Wanted { vmctx: op.uses_vmctx(), base: op.uses_base() });
                 }
                 changed |= want != wanted[number];
-                wanted[number] |= want;
+                wanted[number] = want.or(wanted[number]);
+            }
+            if passes > MAX_PASSES {
+                break;
+            }
+        }
+        wanted[0]
+    }
+
+    fn reload(&mut self, wanted: Wanted) {
+        let vmctx = M::CONVENTION.vmctx;
+        if wanted.vmctx {
+            self.masm.load_frame(ValKind::I64, vmctx, frame::VMCTX);
+        }
+        if !wanted.base {
+            return;
+        }
+        match self.env.flags.memory_access {
+            AccessMode::Guarded => {
+                self.masm.load_at(ValKind::I64, M::MEMORY_BASE, vmctx, VmContext::MEMORY0_BASE)
+            }
+            AccessMode::Checked => {
+                self.masm.load_memory_base(M::MEMORY_BASE, self.env.layout.memory(MemoryIndex(0)))
             }
         }
     }
@@ -220,7 +276,7 @@ impl<M: Masm> Emit<'_, M> {
             return;
         }
         let float = [from, to].iter().any(|a| a.as_reg().is_some_and(|reg| reg.class() == RegClass::Float));
-        let kind = if float { ValKind::F64 } else { ValKind::I64 };
+        let kind = word_kind(float);
         match (from.as_reg(), to.as_reg()) {
             (Some(from), Some(to)) => self.masm.mov(kind, reg_of(to), reg_of(from)),
             (Some(from), None) => {
@@ -244,27 +300,32 @@ impl<M: Masm> Emit<'_, M> {
     }
 
     fn compare(&mut self, compare: Compare, regs: &[Reg]) {
-        let rhs = match compare.imm {
-            Some(imm) => Operand::Imm(imm),
-            None => Operand::Reg(regs[1]),
+        let Compare { cond, size, test, rhs } = compare;
+        let rhs = match rhs {
+            Rhs::Imm(imm) => Operand::Imm(imm),
+            Rhs::Reg => Operand::Reg(regs[1]),
+            Rhs::Memory(mem) => Operand::Memory(Self::address(mem, &regs[1..])),
         };
-        if compare.test {
-            self.masm.test(compare.size, regs[0], rhs);
+        if test {
+            self.masm.test(size, regs[0], rhs);
+        } else if rhs == Operand::Imm(0) && matches!(cond, Cond::Eq | Cond::Ne) {
+            self.masm.cmp_zero(size, regs[0]);
         } else {
-            self.masm.cmp(compare.size, regs[0], rhs);
+            self.masm.cmp(size, regs[0], rhs);
         }
     }
 
     fn address(mem: Mem, regs: &[Reg]) -> Address {
-        Address { base: regs[0], index: mem.indexed.then(|| regs[1]), offset: mem.offset }
+        let (base, rest) = if mem.pinned { (M::MEMORY_BASE, regs) } else { (regs[0], &regs[1..]) };
+        Address { base, index: mem.indexed.then(|| rest[0]), offset: mem.offset }
     }
 
     fn inst(&mut self, index: usize, next: Option<u32>) {
         let inst = self.code.insts[index];
         self.masm.emitter().set_wasm_offset(inst.offset);
         let allocations = self.output.inst_allocs(Inst::new(index));
-        // Calls look at their operands themselves; no other operation has more than five.
-        let mut regs = [M::SCRATCH; 6];
+        // Calls look at their operands themselves; no other operation has more than six.
+        let mut regs = [M::SCRATCH; 8];
         for (reg, allocation) in regs.iter_mut().zip(allocations) {
             if let Some(found) = allocation.as_reg() {
                 *reg = reg_of(found);
@@ -278,7 +339,7 @@ impl<M: Masm> Emit<'_, M> {
         match inst.op {
             LOp::Args => {}
             LOp::Const { size, value } => masm.mov_imm(size, d, value),
-            LOp::FloatConst { kind, bits } => masm.float_const(kind, d, bits),
+            LOp::FloatConst { kind, bits } => masm.load_constant(kind, d, bits),
             LOp::LoadFrame { kind, offset } => masm.load_frame(kind, d, offset),
             LOp::LoadResult { kind, offset } => {
                 let area = self.result_area();
@@ -290,6 +351,10 @@ impl<M: Masm> Emit<'_, M> {
             LOp::LoadAt { kind, offset } => masm.load_at(kind, d, a, offset),
             LOp::StoreAt { kind, offset } => masm.store_at(kind, d, offset, a),
             LOp::Alu { op, size } => masm.alu(op, size, d, a, Operand::Reg(b)),
+            LOp::AluLoad { op, size, mem } => {
+                masm.alu(op, size, d, a, Operand::Memory(Self::address(mem, &regs[2..])));
+            }
+            LOp::AddShifted { size, shift } => masm.add_shifted(size, d, a, b, shift, 0),
             LOp::AluImm { op, size, imm } => masm.alu(op, size, d, a, Operand::Imm(imm)),
             LOp::Shift { op, size } => masm.shift(op, size, d, a, Operand::Reg(b)),
             LOp::ShiftImm { op, size, count } => masm.shift(op, size, d, a, Operand::Imm(i32::from(count))),
@@ -310,8 +375,15 @@ impl<M: Masm> Emit<'_, M> {
                 self.compare(compare, &regs[3..]);
                 self.masm.cmov(compare.cond, kind, d, b);
             }
-            LOp::FloatBinary { op, kind } => {
-                masm.float_binary(op, kind, d, a, Operand::Reg(b));
+            LOp::FloatBinary { op, kind }
+            | LOp::FloatLoad { op, kind, .. }
+            | LOp::FloatConstant { op, kind, .. } => {
+                let rhs = match inst.op {
+                    LOp::FloatLoad { mem, .. } => Operand::Memory(Self::address(mem, &regs[2..])),
+                    LOp::FloatConstant { bits, .. } => Operand::Constant(bits),
+                    _ => Operand::Reg(b),
+                };
+                masm.float_binary(op, kind, d, a, rhs);
                 if canonicalize && op != FloatBinary::CopySign {
                     masm.canonicalize_nan(kind, d);
                 }
@@ -336,7 +408,7 @@ impl<M: Masm> Emit<'_, M> {
             }
             LOp::Load { op, mem } => masm.load(op, d, Self::address(mem, &regs[1..])),
             LOp::Store { op, mem } => {
-                let source = regs[1 + usize::from(mem.indexed)];
+                let source = regs[usize::from(!mem.pinned) + usize::from(mem.indexed)];
                 masm.store(op, Self::address(mem, &regs), source);
             }
             LOp::StoreImm { op, mem, value } => masm.store_imm(op, Self::address(mem, &regs), value),
@@ -363,6 +435,14 @@ impl<M: Masm> Emit<'_, M> {
             LOp::Call { ty, target } => self.call(index, ty, target),
             LOp::CallRuntime { entry } => masm.call_runtime(entry),
             LOp::Poll => masm.stack_check(TrapCode::Interrupt),
+            LOp::Spill { float, slot } => {
+                let offset = frame::slot(self.foreign_slots + slot);
+                masm.store_frame(word_kind(float), offset, d);
+            }
+            LOp::Reload { float, slot } => {
+                let offset = frame::slot(self.foreign_slots + slot);
+                masm.load_frame(word_kind(float), d, offset);
+            }
             LOp::Jump { to } => {
                 if !self.falls(to, next) {
                     let label = self.label(to);
@@ -399,9 +479,8 @@ impl<M: Masm> Emit<'_, M> {
             }
             LOp::Trap(code) => masm.trap(code),
         }
-        if self.scratch.reload[index] {
-            self.masm.load_frame(ValKind::I64, M::CONVENTION.vmctx, frame::VMCTX);
-        }
+        let wanted = self.scratch.reload[index];
+        self.reload(wanted);
     }
 
     fn table(&mut self, first: u32, count: u32, temporary: Reg, zero: Reg, index: Reg) {

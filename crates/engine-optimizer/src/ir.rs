@@ -110,6 +110,8 @@ pub(crate) enum Op {
     Address,
     /// A word of the vmctx at offset `a` that never changes.
     VmLoad,
+    /// Base of memory 0. It has a register of its own.
+    Base,
     /// The address of the vmctx's byte `a`.
     VmAddress,
     // ---- pinned ----
@@ -142,6 +144,11 @@ pub(crate) enum Op {
     EntryLoad,
     /// Interrupt poll.
     Poll,
+    // ---- placed by the pass for values over calls ----
+    /// `a` goes to slot `b`.
+    Spill,
+    /// The value in slot `a`.
+    Reload,
 }
 
 impl Op {
@@ -150,15 +157,41 @@ impl Op {
         (Op::Const as u8..=Op::VmAddress as u8).contains(&(self as u8))
             && !matches!(self, Op::TrapDiv | Op::TrapConvert)
     }
+    /// Whether a pinned instruction may be left out if nobody needs its result.
+    pub fn is_droppable(self) -> bool {
+        matches!(
+            self,
+            Op::Nop
+                | Op::Arg
+                | Op::Slot
+                | Op::GlobalGet
+                | Op::MemoryBase
+                | Op::MemoryLength
+                | Op::TableLength
+                | Op::EntryLoad
+                | Op::CallResult
+                | Op::Reload
+        )
+    }
+    /// Whether nothing that has an effect or may trap can be moved over it.
+    pub fn is_barrier(self) -> bool {
+        !self.is_pure() && !self.is_droppable() && self != Op::Spill
+    }
     /// Which of the operand words are values, as a bit mask.
     pub fn value_mask(self) -> u8 {
         match self {
-            Op::Nop | Op::Param | Op::Arg | Op::Slot | Op::Const | Op::VmLoad | Op::VmAddress => 0,
-            Op::MemoryBase | Op::MemoryLength | Op::TableLength | Op::GlobalGet | Op::Call | Op::Poll => 0,
+            Op::Nop | Op::Param | Op::Arg | Op::Slot | Op::Const | Op::VmLoad | Op::Base | Op::VmAddress => 0,
+            Op::MemoryBase
+            | Op::MemoryLength
+            | Op::TableLength
+            | Op::GlobalGet
+            | Op::Call
+            | Op::Poll
+            | Op::Reload => 0,
             Op::Alias | Op::Clz | Op::Ctz | Op::Popcnt | Op::Extend8S | Op::Extend16S | Op::Extend32S => 1,
             Op::ExtendU | Op::Wrap | Op::FloatUnary | Op::Convert | Op::TrapConvert => 1,
             Op::Load | Op::IndexCheck | Op::BoundsCheck | Op::CallResult | Op::TableEntry => 1,
-            Op::SignatureCheck | Op::EntryLoad => 1,
+            Op::SignatureCheck | Op::EntryLoad | Op::Spill => 1,
             Op::GlobalSet => 2,
             Op::Select => 7,
             _ => 3,
@@ -166,7 +199,7 @@ impl Op {
     }
     /// Whether there is a result.
     pub fn has_result(self) -> bool {
-        !matches!(self, Op::Nop | Op::Store | Op::GlobalSet | Op::SignatureCheck | Op::Poll)
+        !matches!(self, Op::Nop | Op::Store | Op::GlobalSet | Op::SignatureCheck | Op::Poll | Op::Spill)
     }
 }
 
@@ -184,7 +217,6 @@ pub(crate) struct Inst {
 const _: () = assert!(size_of::<Inst>() == 16);
 
 impl Inst {
-    pub const NOP: Inst = Inst { op: Op::Nop, kind: ValKind::I32, aux: 0, args: [0; 3] };
     pub fn new(op: Op, kind: ValKind, aux: u16, args: [u32; 3]) -> Inst {
         Inst { op, kind, aux, args }
     }
@@ -397,13 +429,28 @@ pub(crate) struct Graph {
     pub pool: Vec<Value>,
     pub calls: Vec<CallData>,
     pub loops: Vec<LoopData>,
+    /// Whether the layout and the loops are not those of the source.
+    pub irregular: bool,
     interned: Interned,
 }
 
 impl Graph {
     pub fn clear(&mut self) {
-        let Graph { insts, offsets, order, blocks, layout, edges, table_edges, pool, calls, loops, interned } =
-            self;
+        let Graph {
+            insts,
+            offsets,
+            order,
+            blocks,
+            layout,
+            edges,
+            table_edges,
+            pool,
+            calls,
+            loops,
+            irregular,
+            interned,
+        } = self;
+        *irregular = false;
         insts.clear();
         offsets.clear();
         order.clear();

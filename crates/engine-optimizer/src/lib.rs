@@ -4,7 +4,9 @@
 //!  build/         the graph, from the body's operators
 //!  ir.rs          the graph: blocks with parameters, pinned instructions, pure operations that float
 //!  fold.rs        what a pure operation is equal to; division.rs: division by constants
+//!  prune.rs       an entry into a loop becomes the only one
 //!  dominators.rs schedule.rs   where pure operations go
+//!  spill.rs       values over calls
 //!  lir.rs lower.rs             machine operations on virtual registers
 //!  regalloc.rs    registers
 //!  emit.rs        machine code
@@ -21,8 +23,10 @@ mod fold;
 mod ir;
 mod lir;
 mod lower;
+mod prune;
 mod regalloc;
 mod schedule;
+mod spill;
 
 use build::Builder;
 use emit::{Emit, Scratch};
@@ -32,6 +36,7 @@ use engine_machine::{Aarch64, Arch, CodeBatch, Entry, ModuleEnv, Tier, X64};
 use lower::Lower;
 use regalloc::Allocator;
 use schedule::Schedule;
+use spill::Spill;
 
 /// A function that is not optimised: baseline code serves instead.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -113,6 +118,7 @@ struct Compiler<'a, M> {
     validator: QuickValidator,
     builder: Builder<'a>,
     schedule: Schedule,
+    spill: Spill,
     lower: Lower<'a>,
     allocator: Allocator,
     scratch: Scratch,
@@ -129,6 +135,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
             validator: QuickValidator::default(),
             builder: Builder::new(env),
             schedule: Schedule::default(),
+            spill: Spill::default(),
             lower: Lower::new::<M>(env),
             allocator: Allocator::new::<M>(),
             scratch: Scratch::default(),
@@ -157,7 +164,8 @@ impl<'a, M: Masm> Compiler<'a, M> {
                 output,
                 scratch: &mut self.scratch,
                 func: index,
-                foreign_slots: 0,
+                foreign_slots: self.builder.foreign_slots,
+                spilled_slots: self.spill.num_slots,
                 enter_loop: entry != Entry::Function,
             };
             let frame_size = emit.run();
@@ -191,6 +199,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
         self.builder.finish()?;
         let graph = &mut self.builder.graph;
         self.schedule.run(graph)?;
+        self.spill.run(graph, &mut self.schedule);
         self.lower.run::<M>(graph, &self.schedule, index);
         Ok(())
     }

@@ -10,20 +10,32 @@ use engine_machine::masm::{
 use engine_machine::{RuntimeEntry, TrapCode};
 use regalloc2::{Block, Function, Inst, InstRange, Operand, PRegSet, RegClass, VReg};
 
-/// A comparison whose outcome is taken at once. Operands: the left one, and the right one if there is no constant.
+/// A comparison whose outcome is taken at once. Operands: the left one, and the right one's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Compare {
     pub cond: Cond,
     pub size: Size,
     /// Compare `lhs & rhs` with 0.
     pub test: bool,
-    pub imm: Option<i32>,
+    pub rhs: Rhs,
+}
+
+/// The right side of a comparison.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rhs {
+    /// The second use.
+    Reg,
+    Imm(i32),
+    /// In memory: the uses from the second on.
+    Memory(Mem),
 }
 
 /// Offset, and how the address is put together: its registers are the first operands of the uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Mem {
     pub offset: i32,
+    /// The base is that of memory 0, and no operand.
+    pub pinned: bool,
     pub indexed: bool,
 }
 
@@ -81,6 +93,17 @@ pub(crate) enum LOp {
         op: Alu,
         size: Size,
     },
+    /// d, a, address
+    AluLoad {
+        op: Alu,
+        size: Size,
+        mem: Mem,
+    },
+    /// d, a, b: a + (b << shift)
+    AddShifted {
+        size: Size,
+        shift: u8,
+    },
     /// d, a
     AluImm {
         op: Alu,
@@ -129,6 +152,18 @@ pub(crate) enum LOp {
     FloatBinary {
         op: FloatBinary,
         kind: ValKind,
+    },
+    /// d, a, address
+    FloatLoad {
+        op: FloatBinary,
+        kind: ValKind,
+        mem: Mem,
+    },
+    /// d, a
+    FloatConstant {
+        op: FloatBinary,
+        kind: ValKind,
+        bits: u64,
     },
     /// d, a; none: only canonicalise NaNs
     FloatUnary {
@@ -191,6 +226,16 @@ pub(crate) enum LOp {
         entry: RuntimeEntry,
     },
     Poll,
+    /// a, to a slot of the frame
+    Spill {
+        float: bool,
+        slot: u32,
+    },
+    /// d
+    Reload {
+        float: bool,
+        slot: u32,
+    },
     // ---- terminators; targets are blocks of the low-level form ----
     Jump {
         to: u32,
@@ -246,20 +291,15 @@ impl LOp {
                 | LOp::Poll
         )
     }
-    /// Whether all registers are lost.
-    pub fn is_call(self) -> bool {
-        matches!(self, LOp::Call { .. } | LOp::CallRuntime { .. })
-    }
-    pub fn is_terminator(self) -> bool {
-        matches!(
-            self,
-            LOp::Jump { .. }
-                | LOp::Branch { .. }
-                | LOp::FloatBranch { .. }
-                | LOp::Table { .. }
-                | LOp::Return
-                | LOp::Trap(_)
-        )
+    /// Whether the register of memory 0's base is read.
+    pub fn uses_base(self) -> bool {
+        let rhs = |rhs: Rhs| matches!(rhs, Rhs::Memory(mem) if mem.pinned);
+        match self {
+            LOp::Load { mem, .. } | LOp::Store { mem, .. } | LOp::StoreImm { mem, .. } => mem.pinned,
+            LOp::AluLoad { mem, .. } | LOp::FloatLoad { mem, .. } => mem.pinned,
+            LOp::Set(compare) | LOp::Select { compare, .. } | LOp::Branch { compare, .. } => rhs(compare.rhs),
+            _ => false,
+        }
     }
 }
 
@@ -331,10 +371,6 @@ impl Code {
     }
     pub fn operands_of(&self, inst: LInst) -> &[Operand] {
         &self.operands[inst.first as usize..(inst.first + inst.count) as usize]
-    }
-    /// The place of an operation's last instruction: its terminator.
-    pub fn terminator(&self, block: usize) -> LInst {
-        self.insts[self.blocks[block].insts.1 as usize - 1]
     }
 }
 

@@ -8,15 +8,13 @@ use crate::lir::*;
 use crate::schedule::Schedule;
 use engine_decoder::{FuncIndex, GlobalIndex, ValKind};
 use engine_machine::abi::{Location, frame};
-use engine_machine::masm::{Alu, Cond, Division, Masm, Shift, Size, Unary};
+use engine_machine::masm::{Alu, Cond, Division, Load, Masm, Shift, Size, Unary};
 use engine_machine::{ModuleEnv, Place, Reg, RegSet};
 use regalloc2::{Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, RegClass, VReg};
 
-/// The registers that values may be in.
+/// The registers that values may be in. Those of the vmctx and of memory 0's base are their own.
 pub(crate) fn allocatable<M: Masm>() -> RegSet {
-    let mut set = M::TEMPORARIES.union(RegSet::of(M::INT_HOMES)).union(RegSet::of(M::FLOAT_HOMES));
-    set.insert(M::MEMORY_BASE);
-    set
+    M::TEMPORARIES.union(RegSet::of(M::INT_HOMES)).union(RegSet::of(M::FLOAT_HOMES))
 }
 
 /// A register, as the register allocator names it.
@@ -45,7 +43,20 @@ pub(crate) struct Lower<'a> {
     /// What one instruction became, in order.
     out: Vec<LInst>,
     offset: u32,
-    fixed: Vec<(Value, Reg)>,
+    /// By value: how many instructions with an effect or a trap come before it or are it. Equal numbers have none between them.
+    effects: Vec<u32>,
+    /// Loads that became operands.
+    fused: Vec<bool>,
+    /// Whether float operations overwrite their first operand.
+    float_two_address: bool,
+}
+
+/// A comparison, its operands, and how many they are.
+type Compared = (Compare, [Operand; 3], usize);
+
+/// In place of operands that there are not.
+fn nobody() -> Operand {
+    Operand::any_use(VReg::invalid())
 }
 
 const NONE: u32 = u32::MAX;
@@ -77,7 +88,9 @@ impl<'a> Lower<'a> {
             numbers: Vec::new(),
             out: Vec::new(),
             offset: 0,
-            fixed: Vec::new(),
+            effects: Vec::new(),
+            fused: Vec::new(),
+            float_two_address: M::new(&env.flags).float_two_address(),
         }
     }
 
@@ -88,6 +101,9 @@ impl<'a> Lower<'a> {
         self.vregs.resize(graph.insts.len(), NO_VREG);
         self.needed.clear();
         self.needed.resize(graph.insts.len(), false);
+        self.fused.clear();
+        self.fused.resize(graph.insts.len(), false);
+        let mut effects_after = self.count_effects(graph, schedule);
         self.number(graph);
         let context = Context::<M> { graph, schedule, masm: core::marker::PhantomData };
         let mut ranges = vec![(0, 0); self.code.blocks.len()];
@@ -109,7 +125,8 @@ impl<'a> Lower<'a> {
             let number = self.numbers[block.index()];
             let start = self.code.insts.len() as u32;
             self.offset = graph.block(block).offset;
-            self.terminator(&context, block, func);
+            let after = effects_after.pop().unwrap_or(0);
+            self.terminator(&context, block, func, after);
             self.flush();
             let (from, to) = schedule.ranges[block.index()];
             for &value in schedule.seq[from as usize..to as usize].iter().rev() {
@@ -129,6 +146,43 @@ impl<'a> Lower<'a> {
         for (block, (start, end)) in self.code.blocks.iter_mut().zip(ranges) {
             block.insts = (total - end, total - start);
         }
+    }
+
+    /// Counts effects; returns how many there are up to the end of each block of the layout.
+    fn count_effects(&mut self, graph: &Graph, schedule: &Schedule) -> Vec<u32> {
+        self.effects.clear();
+        self.effects.resize(graph.insts.len(), 0);
+        let mut count = 0;
+        let mut after = Vec::with_capacity(graph.layout.len());
+        for &block in &graph.layout {
+            count += 1;
+            let (from, to) = schedule.ranges[block.index()];
+            for &value in &schedule.seq[from as usize..to as usize] {
+                let op = graph.inst(value).op;
+                count += u32::from(op.is_barrier());
+                self.effects[value.index()] = count;
+            }
+            after.push(count);
+        }
+        after
+    }
+
+    /// Whether a value is a load of this kind that can be an operand of its only user, which stands behind `effects` effects.
+    fn can_fuse<M: Masm>(&self, context: &Context<'_, M>, value: Value, op: Load, effects: u32) -> bool {
+        let inst = context.graph.inst(value);
+        M::MEMORY_OPERANDS
+            && inst.op == Op::Load
+            && load_of(inst.aux) == op
+            && context.schedule.uses[value.index()] == 1
+            && self.effects[value.index()] == effects
+            && !self.needed[value.index()]
+    }
+
+    /// Makes a load an operand: its address's registers. The user takes over its trap.
+    fn fuse(&mut self, graph: &Graph, value: Value) -> (Mem, [Operand; 2], usize) {
+        self.fused[value.index()] = true;
+        self.offset = graph.offsets[value.index()];
+        self.mem(graph, graph.inst(value).a())
     }
 
     /// Numbers blocks in the order of emission, finds critical edges, and links blocks.
@@ -229,9 +283,9 @@ impl<'a> Lower<'a> {
                 self.push(LOp::Const { size, value: inst.bits() as i64 }, &[def(vreg)]);
                 vreg
             }
-            Op::Const if inst.bits() == 0 => {
+            Op::Const => {
                 let vreg = self.new_vreg(RegClass::Float);
-                self.push(LOp::FloatConst { kind: inst.kind, bits: 0 }, &[def(vreg)]);
+                self.push(LOp::FloatConst { kind: inst.kind, bits: inst.bits() }, &[def(vreg)]);
                 vreg
             }
             Op::ExtendU => self.reg(graph, inst.a()),
@@ -314,7 +368,7 @@ impl<'a> Lower<'a> {
         self.push(LOp::Jump { to }, &[]);
     }
 
-    fn terminator<M: Masm>(&mut self, context: &Context<'_, M>, block: Block, func: FuncIndex) {
+    fn terminator<M: Masm>(&mut self, context: &Context<'_, M>, block: Block, func: FuncIndex, effects: u32) {
         let graph = context.graph;
         match graph.block(block).term {
             Term::Jump(edge) => self.jump(context, edge, self.numbers[block.index()]),
@@ -328,7 +382,7 @@ impl<'a> Lower<'a> {
                     let op = LOp::FloatBranch { cond, kind, when, yes, no };
                     return self.push(op, &[usage(a), usage(b)]);
                 }
-                let (compare, operands, count) = self.compare(context, condition);
+                let (compare, operands, count) = self.compare(context, condition, effects);
                 self.push(LOp::Branch { compare, yes, no }, &operands[..count]);
             }
             Term::Table { index, first, count, .. } => {
@@ -375,25 +429,17 @@ impl<'a> Lower<'a> {
     // ---- instructions ----
 
     /// The comparison that decides whether a condition is not zero, and its operands.
-    fn compare<M: Masm>(
-        &mut self,
-        context: &Context<'_, M>,
-        condition: Value,
-    ) -> (Compare, [Operand; 2], usize) {
+    fn compare<M: Masm>(&mut self, context: &Context<'_, M>, condition: Value, effects: u32) -> Compared {
         let graph = context.graph;
         let inst = graph.inst(condition);
         if inst.op == Op::Compare {
-            return self.compare_inst(context, inst);
+            return self.compare_inst(context, inst, effects);
         }
         let (size, value) = (Size::S32, condition);
         self.compare_with_zero(context, Cond::Ne, size, value)
     }
 
-    fn compare_inst<M: Masm>(
-        &mut self,
-        context: &Context<'_, M>,
-        inst: Inst,
-    ) -> (Compare, [Operand; 2], usize) {
+    fn compare_inst<M: Masm>(&mut self, context: &Context<'_, M>, inst: Inst, effects: u32) -> Compared {
         let graph = context.graph;
         let cond = cond(inst.aux);
         let size = size_of_kind(graph.kind(inst.a()));
@@ -402,11 +448,20 @@ impl<'a> Lower<'a> {
                 return self.compare_with_zero(context, cond, size, inst.a());
             }
             let a = self.operand(graph, size, inst.a());
-            let compare = Compare { cond, size, test: false, imm: Some(imm) };
-            return (compare, [usage(a), usage(a)], 1);
+            let compare = Compare { cond, size, test: false, rhs: Rhs::Imm(imm) };
+            return (compare, [usage(a); 3], 1);
+        }
+        let load = if size == Size::S32 { Load::I32 } else { Load::I64 };
+        for (cond, left, right) in [(cond, inst.a(), inst.b()), (cond.swap(), inst.b(), inst.a())] {
+            if left != right && self.can_fuse(context, right, load, effects) {
+                let a = self.operand(graph, size, left);
+                let (mem, operands, count) = self.fuse(graph, right);
+                let compare = Compare { cond, size, test: false, rhs: Rhs::Memory(mem) };
+                return (compare, [usage(a), operands[0], operands[1]], 1 + count);
+            }
         }
         let (a, b) = (self.operand(graph, size, inst.a()), self.operand(graph, size, inst.b()));
-        (Compare { cond, size, test: false, imm: None }, [usage(a), usage(b)], 2)
+        (Compare { cond, size, test: false, rhs: Rhs::Reg }, [usage(a), usage(b), usage(b)], 2)
     }
 
     /// `value cond 0`, for equality.
@@ -416,65 +471,59 @@ impl<'a> Lower<'a> {
         cond: Cond,
         size: Size,
         value: Value,
-    ) -> (Compare, [Operand; 2], usize) {
+    ) -> Compared {
         let graph = context.graph;
         let inst = graph.inst(value);
         if inst.op == Op::And && context.schedule.uses[value.index()] == 1 {
             let a = self.operand(graph, size, inst.a());
             if let Some(imm) = immediate(graph, inst.b()) {
-                return (Compare { cond, size, test: true, imm: Some(imm) }, [usage(a), usage(a)], 1);
+                return (Compare { cond, size, test: true, rhs: Rhs::Imm(imm) }, [usage(a); 3], 1);
             }
             let b = self.operand(graph, size, inst.b());
-            return (Compare { cond, size, test: true, imm: None }, [usage(a), usage(b)], 2);
+            return (Compare { cond, size, test: true, rhs: Rhs::Reg }, [usage(a), usage(b), usage(b)], 2);
         }
         let a = self.operand(graph, size, value);
-        (Compare { cond, size, test: false, imm: Some(0) }, [usage(a), usage(a)], 1)
+        (Compare { cond, size, test: false, rhs: Rhs::Imm(0) }, [usage(a); 3], 1)
     }
 
     /// The registers of an address.
     fn mem(&mut self, graph: &Graph, address: Value) -> (Mem, [Operand; 2], usize) {
         let inst = graph.inst(address);
         debug_assert_eq!(inst.op, Op::Address);
-        let base = self.reg(graph, inst.a());
-        let offset = inst.args[2] as i32;
-        if inst.b().is_none() {
-            return (Mem { offset, indexed: false }, [usage(base); 2], 1);
+        let pinned = graph.inst(inst.a()).op == Op::Base;
+        let indexed = !inst.b().is_none();
+        let mut operands = [nobody(); 2];
+        let mut count = 0;
+        if !pinned {
+            operands[count] = usage(self.reg(graph, inst.a()));
+            count += 1;
         }
-        let index = self.reg(graph, inst.b());
-        (Mem { offset, indexed: true }, [usage(base), usage(index)], 2)
+        if indexed {
+            operands[count] = usage(self.reg(graph, inst.b()));
+            count += 1;
+        }
+        (Mem { offset: inst.args[2] as i32, pinned, indexed }, operands, count)
     }
 
     fn inst<M: Masm>(&mut self, context: &Context<'_, M>, value: Value) {
         let graph = context.graph;
         let inst = graph.inst(value);
         let needed = self.needed[value.index()];
-        let droppable = inst.op.is_pure()
-            || matches!(
-                inst.op,
-                Op::Slot
-                    | Op::GlobalGet
-                    | Op::MemoryBase
-                    | Op::MemoryLength
-                    | Op::TableLength
-                    | Op::EntryLoad
-                    | Op::CallResult
-                    | Op::Arg
-            );
-        if droppable && !needed {
+        if self.fused[value.index()] || ((inst.op.is_pure() || inst.op.is_droppable()) && !needed) {
             return;
         }
         let d = if inst.op.has_result() && inst.op != Op::Call { self.vreg(graph, value) } else { NO_VREG };
         let size = inst.size();
         match inst.op {
-            Op::Nop | Op::Alias | Op::Param | Op::Arg | Op::Address | Op::ExtendU | Op::CallResult => {}
+            Op::Nop | Op::Alias | Op::Param | Op::Arg | Op::Const | Op::Base | Op::Address => {}
+            Op::ExtendU | Op::CallResult => {}
             Op::Slot => self.push(LOp::LoadFrame { kind: inst.kind, offset: inst.args[0] as i32 }, &[def(d)]),
-            Op::Const => self.push(LOp::FloatConst { kind: inst.kind, bits: inst.bits() }, &[def(d)]),
-            Op::Add => self.alu(context, Alu::Add, inst, d),
-            Op::Sub => self.alu(context, Alu::Sub, inst, d),
-            Op::And => self.alu(context, Alu::And, inst, d),
-            Op::Or => self.alu(context, Alu::Or, inst, d),
-            Op::Xor => self.alu(context, Alu::Xor, inst, d),
-            Op::Mul => self.alu(context, Alu::Mul, inst, d),
+            Op::Add => self.add(context, value, inst, d),
+            Op::Sub => self.alu(context, Alu::Sub, value, inst, d),
+            Op::And => self.alu(context, Alu::And, value, inst, d),
+            Op::Or => self.alu(context, Alu::Or, value, inst, d),
+            Op::Xor => self.alu(context, Alu::Xor, value, inst, d),
+            Op::Mul => self.alu(context, Alu::Mul, value, inst, d),
             Op::Shl => self.shift(context, Shift::Shl, inst, d),
             Op::ShrS => self.shift(context, Shift::ShrS, inst, d),
             Op::ShrU => self.shift(context, Shift::ShrU, inst, d),
@@ -507,8 +556,9 @@ impl<'a> Lower<'a> {
                 self.push(LOp::Unary { op: Unary::Extend32U, size: Size::S64 }, &[def(d), usage(a)]);
             }
             Op::Compare => {
-                let (compare, operands, count) = self.compare_inst(context, inst);
-                let all = [def(d), operands[0], operands[1]];
+                let effects = self.effects[value.index()];
+                let (compare, operands, count) = self.compare_inst(context, inst, effects);
+                let all = [def(d), operands[0], operands[1], operands[2]];
                 self.push(LOp::Set(compare), &all[..=count]);
             }
             Op::FloatCompare => {
@@ -518,16 +568,14 @@ impl<'a> Lower<'a> {
                 self.push(LOp::FloatSet { cond, kind, when }, &[def(d), usage(a), usage(b)]);
             }
             Op::Select => {
-                let (compare, operands, count) = self.compare(context, inst.c());
+                let effects = self.effects[value.index()];
+                let (compare, operands, count) = self.compare(context, inst.c(), effects);
                 let (a, b) = (self.reg(graph, inst.a()), self.reg(graph, inst.b()));
-                let all = [Operand::reg_reuse_def(d, 1), usage(b), usage(a), operands[0], operands[1]];
+                let all =
+                    [Operand::reg_reuse_def(d, 1), usage(b), usage(a), operands[0], operands[1], operands[2]];
                 self.push(LOp::Select { kind: inst.kind, compare }, &all[..3 + count]);
             }
-            Op::FloatBinary => {
-                let (a, b) = (self.reg(graph, inst.a()), self.reg(graph, inst.b()));
-                let op = LOp::FloatBinary { op: float_binary(inst.aux), kind: inst.kind };
-                self.push_binary::<M>(op, d, a, b);
-            }
+            Op::FloatBinary => self.float_binary(context, value, inst, d),
             Op::FloatUnary => {
                 let a = self.reg(graph, inst.a());
                 let op = (inst.aux != CANONICALIZE).then(|| float_unary(inst.aux));
@@ -585,10 +633,62 @@ impl<'a> Lower<'a> {
                 );
             }
             Op::Poll => self.push(LOp::Poll, &[]),
+            Op::Spill => {
+                let a = self.reg(graph, inst.a());
+                let float = inst.kind.is_float();
+                self.push(LOp::Spill { float, slot: inst.args[1] }, &[usage(a)]);
+            }
+            Op::Reload => {
+                self.push(LOp::Reload { float: inst.kind.is_float(), slot: inst.args[0] }, &[def(d)])
+            }
         }
     }
 
-    fn alu<M: Masm>(&mut self, context: &Context<'_, M>, op: Alu, inst: Inst, d: VReg) {
+    /// Addition, of a shifted operand if there is one.
+    fn add<M: Masm>(&mut self, context: &Context<'_, M>, value: Value, inst: Inst, d: VReg) {
+        let graph = context.graph;
+        let size = inst.size();
+        for (a, b) in [(inst.a(), inst.b()), (inst.b(), inst.a())] {
+            let shifted = graph.inst(b);
+            if shifted.op == Op::Shl
+                && context.schedule.uses[b.index()] == 1
+                && graph.inst(a).op != Op::Const
+                && let Some(shift @ 1..=3) = graph.as_const(shifted.b())
+            {
+                let (a, b) = (self.operand(graph, size, a), self.operand(graph, size, shifted.a()));
+                return self
+                    .push(LOp::AddShifted { size, shift: shift as u8 }, &[def(d), usage(a), usage(b)]);
+            }
+        }
+        self.alu(context, Alu::Add, value, inst, d);
+    }
+
+    fn float_binary<M: Masm>(&mut self, context: &Context<'_, M>, value: Value, inst: Inst, d: VReg) {
+        use engine_machine::masm::FloatBinary;
+        let graph = context.graph;
+        let (op, kind) = (float_binary(inst.aux), inst.kind);
+        let d = if self.float_two_address { Operand::reg_reuse_def(d, 1) } else { def(d) };
+        let memory = M::MEMORY_OPERANDS
+            && matches!(op, FloatBinary::Add | FloatBinary::Sub | FloatBinary::Mul | FloatBinary::Div);
+        if memory && let Some(bits @ 1..) = graph.as_const(inst.b()) {
+            let a = self.reg(graph, inst.a());
+            return self.push(LOp::FloatConstant { op, kind, bits }, &[d, usage(a)]);
+        }
+        let load = if kind == ValKind::F32 { Load::F32 } else { Load::F64 };
+        if memory
+            && inst.a() != inst.b()
+            && self.can_fuse(context, inst.b(), load, self.effects[value.index()])
+        {
+            let a = self.reg(graph, inst.a());
+            let (mem, operands, count) = self.fuse(graph, inst.b());
+            let all = [d, usage(a), operands[0], operands[1]];
+            return self.push(LOp::FloatLoad { op, kind, mem }, &all[..2 + count]);
+        }
+        let (a, b) = (self.reg(graph, inst.a()), self.reg(graph, inst.b()));
+        self.push(LOp::FloatBinary { op, kind }, &[d, usage(a), usage(b)]);
+    }
+
+    fn alu<M: Masm>(&mut self, context: &Context<'_, M>, op: Alu, value: Value, inst: Inst, d: VReg) {
         let graph = context.graph;
         let size = inst.size();
         if let Some(imm) = immediate(graph, inst.b()) {
@@ -598,6 +698,18 @@ impl<'a> Lower<'a> {
                 LOp::AluImm { op: Alu::Add | Alu::Mul, .. } => self.push(op, &[def(d), usage(a)]),
                 _ => self.push_unary::<M>(op, d, a),
             };
+        }
+        let load = if size == Size::S32 { Load::I32 } else { Load::I64 };
+        for (a, b) in [(inst.a(), inst.b()), (inst.b(), inst.a())] {
+            if a != b && self.can_fuse(context, b, load, self.effects[value.index()]) {
+                let a = self.operand(graph, size, a);
+                let (mem, operands, count) = self.fuse(graph, b);
+                let all = [Operand::reg_reuse_def(d, 1), usage(a), operands[0], operands[1]];
+                return self.push(LOp::AluLoad { op, size, mem }, &all[..2 + count]);
+            }
+            if op == Alu::Sub {
+                break;
+            }
         }
         let (mut a, mut b) = (inst.a(), inst.b());
         let uses = &context.schedule.uses;
@@ -677,7 +789,8 @@ impl<'a> Lower<'a> {
         } else {
             self.narrowed(graph, op, inst.b())
         };
-        let all = [operands[0], if count == 1 { usage(source) } else { operands[1] }, usage(source)];
+        let mut all = [operands[0], operands[1], nobody()];
+        all[count] = usage(source);
         self.push(LOp::Store { op, mem }, &all[..=count]);
     }
 

@@ -24,15 +24,17 @@ pub(crate) struct Schedule {
     /// By block: its range of `seq`.
     pub ranges: Vec<(u32, u32)>,
     work: Vec<Value>,
+    /// The needed pure instructions, operands first.
+    pure: Vec<Value>,
     /// Pure instructions by the block they go to.
     placed: Vec<(Block, Value)>,
     done: Vec<bool>,
 }
 
-/// Whether instructions are placed: integer constants are made where they are used, addresses are part of accesses.
+/// Whether instructions are placed: constants are made where they are used, addresses are part of accesses.
 fn is_placed(inst: Inst) -> bool {
     match inst.op {
-        Op::Const => inst.kind.is_float() && inst.bits() != 0,
+        Op::Const | Op::Base | Op::Address => false,
         op => op.is_pure(),
     }
 }
@@ -50,14 +52,11 @@ impl Schedule {
         self.late.clear();
         self.late.resize(count, Block::NONE);
         self.mark(graph);
+        self.order_pure(graph);
         self.earliest(graph)?;
         self.latest(graph);
         self.sequence(graph);
         Ok(())
-    }
-
-    pub fn is_live(&self, value: Value) -> bool {
-        self.live[value.index()]
     }
 
     fn need(&mut self, value: Value) {
@@ -131,13 +130,40 @@ impl Schedule {
         }
     }
 
+    /// Puts operands before their users. They are made in this order, unless parameters were replaced by later values.
+    fn order_pure(&mut self, graph: &Graph) {
+        self.pure.clear();
+        let needed = |index: &usize| self.live[*index] && graph.insts[*index].op.is_pure();
+        let all = (0..graph.insts.len()).filter(needed).map(|index| Value(index as u32));
+        if !graph.irregular {
+            self.pure.extend(all);
+            return;
+        }
+        let all: Vec<Value> = all.collect();
+        let mut done = vec![false; graph.insts.len()];
+        for value in all {
+            self.work.push(value);
+            while let Some(&value) = self.work.last() {
+                let before = self.work.len();
+                if !done[value.index()] {
+                    let pure = |operand: &Value| graph.inst(*operand).op.is_pure() && !done[operand.index()];
+                    self.work.extend(graph.inst(value).operands().filter(pure));
+                }
+                if self.work.len() == before {
+                    self.work.pop();
+                    if !core::mem::replace(&mut done[value.index()], true) {
+                        self.pure.push(value);
+                    }
+                }
+            }
+        }
+    }
+
     fn earliest(&mut self, graph: &Graph) -> Result<(), &'static str> {
         let Some(&entry) = graph.layout.first() else { return Ok(()) };
-        for index in 0..graph.insts.len() {
+        for i in 0..self.pure.len() {
+            let index = self.pure[i].index();
             let inst = graph.insts[index];
-            if !self.live[index] || !inst.op.is_pure() {
-                continue;
-            }
             let mut earliest = entry;
             for operand in inst.operands() {
                 let at = self.place[operand.index()];
@@ -199,9 +225,10 @@ impl Schedule {
             }
         }
         self.placed.clear();
-        for index in (0..graph.insts.len()).rev() {
+        for i in (0..self.pure.len()).rev() {
+            let index = self.pure[i].index();
             let inst = graph.insts[index];
-            if !self.live[index] || !inst.op.is_pure() || self.late[index].is_none() {
+            if self.late[index].is_none() {
                 continue;
             }
             let place = self.choose(graph, self.place[index], self.late[index]);
@@ -214,7 +241,7 @@ impl Schedule {
     }
 
     /// The block between the earliest and the latest in the fewest loops, as late as possible.
-    fn choose(&self, graph: &Graph, earliest: Block, latest: Block) -> Block {
+    pub fn choose(&self, graph: &Graph, earliest: Block, latest: Block) -> Block {
         let mut best = latest;
         let floor = graph.depth(earliest);
         while graph.depth(best) > floor {

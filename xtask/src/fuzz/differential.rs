@@ -9,28 +9,32 @@ use super::observe::{Latest, Observed, Ours, Script, Stack};
 use super::{Fuzzer, Verdict, modules};
 use crate::rng::Rng;
 use anyhow::{Result, anyhow};
-use engine_instance::{CompilationMode, Config, Engine, Module};
+use engine_instance::{CompilationMode, Config, Engine, Module, Tier, Tiering};
 
 /// Valid modules, in several configurations by turns.
 pub struct Differential {
-    engines: Vec<(&'static str, Engine)>,
+    engines: Vec<(String, Engine)>,
 }
 
 impl Differential {
     /// With an engine for each configuration.
     pub fn new() -> Result<Differential> {
-        let mut checked = Config::new();
-        checked.memory_guard(false);
-        let mut lazy = Config::new();
-        lazy.compilation_mode(CompilationMode::Lazy);
-        let mut floor = Config::new();
-        floor.target(engine_machine::TargetFeatures::floor(
-            engine_machine::Arch::host().ok_or_else(|| anyhow!("this CPU is not supported"))?,
-        ));
+        let host = engine_machine::Arch::host().ok_or_else(|| anyhow!("this CPU is not supported"))?;
+        let floor = engine_machine::TargetFeatures::floor(host);
         let mut engines = Vec::new();
-        let configs = [("guarded", Config::new()), ("checked", checked), ("floor", floor), ("lazy", lazy)];
-        for (name, config) in configs {
-            engines.push((name, Engine::new(&config).map_err(|error| anyhow!("{error:#}"))?));
+        for (name, tier) in [("baseline", Tier::Baseline), ("optimized", Tier::Optimized)] {
+            for mode in ["guarded", "checked", "floor", "lazy"] {
+                let mut config = Config::new();
+                config.tiering(Tiering::Off(tier));
+                match mode {
+                    "checked" => config.memory_guard(false),
+                    "floor" => config.target(floor),
+                    "lazy" => config.compilation_mode(CompilationMode::Lazy),
+                    _ => &mut config,
+                };
+                let engine = Engine::new(&config).map_err(|error| anyhow!("{error:#}"))?;
+                engines.push((format!("{name}, {mode}"), engine));
+            }
         }
         Ok(Differential { engines })
     }

@@ -173,7 +173,8 @@ impl Identity {
         let settings = [
             ("guard pages around memories", guarded(theirs), guarded(ours)),
             ("protection against misspeculation", theirs.spectre, ours.spectre),
-            ("interruption of loops", theirs.interruptible, ours.interruptible),
+            // Asking in vain does no harm.
+            ("interruption of loops", theirs.interruptible, theirs.interruptible || ours.interruptible),
             ("canonical NaNs", theirs.canonicalize_nans, ours.canonicalize_nans),
             // Code that does not count runs where others do, but there is nothing to count with where none does.
             ("tier-up", theirs.tier_up_budget > 0 && ours.tier_up_budget == 0, false),

@@ -68,6 +68,10 @@ impl ControlAsm for Aarch64 {
         self.emitter.restore_pending_traps(traps);
     }
 
+    fn emit_constants(&mut self) {
+        self.emitter.emit_constants();
+    }
+
     fn prologue(&mut self) -> u32 {
         self.link_frame();
         let allocation = self.emitter.position();

@@ -59,7 +59,9 @@ impl FloatAsm for Aarch64 {
                 self.load_frame(kind, V31, offset);
                 V31
             }
-            Operand::Imm(_) => unreachable!("no float immediates"),
+            Operand::Imm(_) | Operand::Memory(_) | Operand::Constant(_) => {
+                unreachable!("no such float operand")
+            }
         };
         match op {
             FloatBinary::Add => float!(self, kind ; fadd dst, lhs, rhs),
@@ -70,6 +72,10 @@ impl FloatAsm for Aarch64 {
             FloatBinary::Max => float!(self, kind ; fmax dst, lhs, rhs),
             FloatBinary::CopySign => self.copy_sign(kind, dst, lhs, rhs),
         }
+    }
+
+    fn float_two_address(&self) -> bool {
+        false
     }
 
     fn has_rounding(&self) -> bool {

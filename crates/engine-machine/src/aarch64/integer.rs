@@ -38,6 +38,7 @@ impl Aarch64 {
             Operand::Reg(reg) => return reg,
             Operand::Frame(offset) => self.load_frame(kind(size), X16, offset),
             Operand::Imm(value) => self.constant(size, X16, i64::from(value)),
+            Operand::Memory(_) | Operand::Constant(_) => unreachable!("there are no memory operands"),
         }
         X16
     }
@@ -139,6 +140,19 @@ impl IntegerAsm for Aarch64 {
     fn store_at(&mut self, kind: ValKind, base: Reg, offset: i32, src: Reg) {
         self.access_at(Access::store(kind), src, base, offset);
     }
+    fn load_constant(&mut self, kind: ValKind, dst: Reg, bits: u64) {
+        self.float_const(kind, dst, bits);
+    }
+    fn add_shifted(&mut self, size: Size, dst: Reg, a: Reg, b: Reg, shift: u8, offset: i32) {
+        let to = if offset == 0 { dst } else { X16 };
+        match size {
+            Size::S32 => a64!(self ; add W(to), W(a), W(b), lsl u32::from(shift & 3)),
+            Size::S64 => a64!(self ; add X(to), X(a), X(b), lsl u32::from(shift & 3)),
+        }
+        if offset != 0 {
+            self.add_constant(size, dst, X16, i64::from(offset));
+        }
+    }
     fn lea(&mut self, dst: Reg, base: Reg, offset: i32) {
         self.add_constant(Size::S64, dst, base, i64::from(offset));
     }
@@ -190,7 +204,9 @@ impl IntegerAsm for Aarch64 {
                 };
             }
             Operand::Reg(count) => count,
-            Operand::Frame(_) => unreachable!("shift counts are registers or constants"),
+            Operand::Frame(_) | Operand::Memory(_) | Operand::Constant(_) => {
+                unreachable!("shift counts are registers or constants")
+            }
         };
         match op {
             Shift::Shl => int!(self, size ; lsl dst, lhs, count),

@@ -124,6 +124,7 @@ impl Masm for Aarch64 {
     ];
     const DIVISION: Option<DivisionRegs> = None;
     const TWO_ADDRESS: bool = false;
+    const MEMORY_OPERANDS: bool = false;
 
     fn new(flags: &CodeFlags) -> Aarch64 {
         Aarch64 { emitter: Emitter::new(), far_branches: false, spectre: flags.spectre }

@@ -56,7 +56,12 @@ impl ControlAsm for X64 {
         self.emitter.restore_pending_traps(traps);
     }
 
+    fn emit_constants(&mut self) {
+        self.emitter.emit_constants();
+    }
+
     fn prologue(&mut self) -> u32 {
+        self.zero_flag = None;
         // push rbp; mov rbp, rsp; push r14; sub rsp, imm32
         self.emitter.put(0x56_41_e5_89_48_55, 6);
         self.emitter.put(0xec_81_48, 7);
@@ -88,6 +93,7 @@ impl ControlAsm for X64 {
     }
 
     fn set_stack_pointer(&mut self, offset: i32) {
+        self.zero_flag = None;
         self.lea(Reg::gpr(RSP), Reg::gpr(RBP), offset);
     }
     fn push_area(&mut self, bytes: u32) {

@@ -143,7 +143,14 @@ impl X64 {
             Some((index, _)) => index,
             None => 0,
         };
-        let mut bytes = head(op, w, reg, index, mem.base, false);
+        let bytes = head(op, w, reg, index, mem.base, false);
+        self.operand_bytes(bytes, reg, mem);
+    }
+
+    /// What has been put together, and a memory operand.
+    #[inline(always)]
+    fn operand_bytes(&mut self, bytes: Bytes, reg: u8, mem: Mem) {
+        let mut bytes = bytes;
         // rbp and r13 as base without displacement mean something else; rsp and r12 as base need a SIB byte.
         let short = mem.disp as i8 as i32 == mem.disp;
         let mode = if mem.disp == 0 && mem.base & 7 != 5 {
@@ -171,6 +178,47 @@ impl X64 {
             1 => self.byte(mem.disp as u8),
             _ => self.imm32(mem.disp),
         }
+    }
+
+    /// Register-memory form whose operand is a constant of the function.
+    pub(super) fn rip(&mut self, op: Op, w: W, reg: u8, label: Label) {
+        let mut bytes = head(op, w, reg, 0, 0, false);
+        bytes.push((reg & 7) << 3 | 5);
+        self.emitter.put(bytes.word, bytes.len as usize);
+        self.emitter.imm_field(label);
+    }
+
+    /// VEX prefix and opcode of map `0F`: `op reg, vvvv, rm`, with the pp field for the mandatory prefix. `x` and `b` are the numbers of
+    /// the index and base (or `rm`) registers.
+    fn vex_head(&mut self, pp: u8, opcode: u8, reg: u8, vvvv: u8, x: u8, b: u8) {
+        let last = (!vvvv & 15) << 3 | pp;
+        if x < 8 && b < 8 {
+            let bytes = [0xc5, (!reg >> 3 & 1) << 7 | last, opcode];
+            self.emitter.put(u64::from(bytes[0]) | u64::from(bytes[1]) << 8 | u64::from(bytes[2]) << 16, 3);
+        } else {
+            let second = (!reg >> 3 & 1) << 7 | (!x >> 3 & 1) << 6 | (!b >> 3 & 1) << 5 | 1;
+            let word = 0xc4 | u64::from(second) << 8 | u64::from(last) << 16 | u64::from(opcode) << 24;
+            self.emitter.put(word, 4);
+        }
+    }
+
+    /// `op reg, vvvv, rm` between vector registers.
+    pub(super) fn vex_rr(&mut self, pp: u8, opcode: u8, reg: u8, vvvv: u8, rm: u8) {
+        self.vex_head(pp, opcode, reg, vvvv, 0, rm);
+        self.byte(0xc0 | (reg & 7) << 3 | rm & 7);
+    }
+
+    /// `op reg, vvvv, [mem]`.
+    pub(super) fn vex_rm(&mut self, pp: u8, opcode: u8, reg: u8, vvvv: u8, mem: Mem) {
+        self.vex_head(pp, opcode, reg, vvvv, mem.index.map_or(0, |(index, _)| index), mem.base);
+        self.operand_bytes(Bytes { word: 0, len: 0 }, reg, mem);
+    }
+
+    /// `op reg, vvvv, [constant]`.
+    pub(super) fn vex_rip(&mut self, pp: u8, opcode: u8, reg: u8, vvvv: u8, label: Label) {
+        self.vex_head(pp, opcode, reg, vvvv, 0, 0);
+        self.byte((reg & 7) << 3 | 5);
+        self.emitter.imm_field(label);
     }
 
     /// VEX form of BMI2 shifts: `op dst, src, count` with the pp field for the operation.

@@ -4,6 +4,7 @@
 //! maximum and the comparisons need more than one instruction.
 
 use super::encode::{Op, W, cc, op1, op2, op2p, op3a};
+use super::memory::mem;
 use super::{R11, X14, X15, X64};
 use crate::Reg;
 use crate::emitter::Label;
@@ -86,6 +87,23 @@ impl FloatAsm for X64 {
                 return self.frr(op2(0x28), dst, X15);
             }
         };
+        if self.features.avx {
+            let pp = if kind == ValKind::F32 { 2 } else { 3 };
+            let (d, l) = (dst.number(), lhs.number());
+            return match rhs {
+                Operand::Reg(rhs) => self.vex_rr(pp, byte, d, l, rhs.number()),
+                Operand::Frame(offset) => self.vex_rm(pp, byte, d, l, Self::frame(offset)),
+                Operand::Memory(address) => {
+                    self.memory_site();
+                    self.vex_rm(pp, byte, d, l, mem(address));
+                }
+                Operand::Constant(bits) => {
+                    let label = self.emitter.constant(bits);
+                    self.vex_rip(pp, byte, d, l, label);
+                }
+                Operand::Imm(_) => unreachable!("no float immediates"),
+            };
+        }
         let op = scalar(kind, byte);
         if Self::is(rhs, dst) && dst != lhs {
             self.frr(op2(0x28), X15, lhs);
@@ -98,8 +116,20 @@ impl FloatAsm for X64 {
         match rhs {
             Operand::Reg(rhs) => self.frr(op, dst, rhs),
             Operand::Frame(offset) => self.rm(op, W::W0, dst.number(), Self::frame(offset)),
+            Operand::Memory(address) => {
+                self.memory_site();
+                self.rm(op, W::W0, dst.number(), mem(address));
+            }
+            Operand::Constant(bits) => {
+                let label = self.emitter.constant(bits);
+                self.rip(op, W::W0, dst.number(), label);
+            }
             Operand::Imm(_) => unreachable!("no float immediates"),
         }
+    }
+
+    fn float_two_address(&self) -> bool {
+        !self.features.avx
     }
 
     fn has_rounding(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Moves and integer arithmetic.
 
 use super::encode::{Mem, Op, W, cc, op1, op2, op2p};
+use super::memory::mem;
 use super::{R11, RAX, RBP, RCX, RDX, X64};
 use crate::Reg;
 use crate::TrapCode;
@@ -76,6 +77,11 @@ impl X64 {
         match rhs {
             Operand::Reg(src) => self.rr(op1(number << 3 | 3), w, n, src.number()),
             Operand::Frame(offset) => self.rm(op1(number << 3 | 3), w, n, Self::frame(offset)),
+            Operand::Memory(address) => {
+                self.memory_site();
+                self.rm(op1(number << 3 | 3), w, n, mem(address));
+            }
+            Operand::Constant(_) => unreachable!("an integer constant is immediate"),
             Operand::Imm(value) if value as i8 as i32 == value => {
                 self.rr(op1(0x83), w, number, n);
                 self.byte(value as u8);
@@ -213,6 +219,24 @@ impl IntegerAsm for X64 {
     fn store_at(&mut self, kind: ValKind, base: Reg, offset: i32, src: Reg) {
         self.store_mem(kind, Mem::new(base.number(), offset), src);
     }
+    fn load_constant(&mut self, kind: ValKind, dst: Reg, bits: u64) {
+        if bits == 0 {
+            return self.zero(dst);
+        }
+        let label = self.emitter.constant(bits);
+        let op = if kind == ValKind::F32 { MOVSS_LOAD } else { MOVSD_LOAD };
+        self.rip(op, W::W0, dst.number(), label);
+    }
+    fn add_shifted(&mut self, size: Size, dst: Reg, a: Reg, b: Reg, shift: u8, offset: i32) {
+        let mem = Mem { base: a.number(), index: Some((b.number(), shift)), disp: offset };
+        self.rm(op1(0x8d), w(size), dst.number(), mem);
+    }
+    fn cmp_zero(&mut self, size: Size, reg: Reg) {
+        let here = Some((reg, size == Size::S64, self.emitter.position()));
+        if self.zero_flag != here || self.emitter.is_bound_here() {
+            self.cmp(size, reg, Operand::Imm(0));
+        }
+    }
     fn lea(&mut self, dst: Reg, base: Reg, offset: i32) {
         self.rm(op1(0x8d), W::W1, dst.number(), Mem::new(base.number(), offset));
     }
@@ -231,7 +255,9 @@ impl IntegerAsm for X64 {
             Alu::Xor | Alu::Mul => 6,
         };
         if dst == lhs {
-            return self.classic(number, w, dst, rhs);
+            self.classic(number, w, dst, rhs);
+            self.zero_flag = Some((dst, size == Size::S64, self.emitter.position()));
+            return;
         }
         if Self::is(rhs, dst) {
             if op == Alu::Sub {
@@ -280,7 +306,9 @@ impl IntegerAsm for X64 {
                 return;
             }
             Operand::Reg(count) => count,
-            Operand::Frame(_) => unreachable!("shift counts are registers or constants"),
+            Operand::Frame(_) | Operand::Memory(_) | Operand::Constant(_) => {
+                unreachable!("shift counts are registers or constants")
+            }
         };
         let pp = match op {
             Shift::Shl => Some(1),
@@ -391,6 +419,11 @@ impl IntegerAsm for X64 {
         match rhs {
             Operand::Reg(rhs) => self.rr(op1(0x85), width, rhs.number(), lhs.number()),
             Operand::Frame(offset) => self.rm(op1(0x85), width, lhs.number(), Self::frame(offset)),
+            Operand::Memory(address) => {
+                self.memory_site();
+                self.rm(op1(0x85), width, lhs.number(), mem(address));
+            }
+            Operand::Constant(_) => unreachable!("an integer constant is immediate"),
             Operand::Imm(mask @ 0..=127) => {
                 // The low byte decides.
                 self.rr_byte_rm(op1(0xf6), W::W0, 0, lhs.number());
@@ -435,7 +468,11 @@ impl X64 {
             _ if dst == lhs => match rhs {
                 Operand::Reg(src) => self.rr(op2(0xaf), w, dst.number(), src.number()),
                 Operand::Frame(offset) => self.rm(op2(0xaf), w, dst.number(), Self::frame(offset)),
-                Operand::Imm(_) => {}
+                Operand::Memory(address) => {
+                    self.memory_site();
+                    self.rm(op2(0xaf), w, dst.number(), mem(address));
+                }
+                Operand::Imm(_) | Operand::Constant(_) => {}
             },
             _ if Self::is(rhs, dst) => self.rr(op2(0xaf), w, dst.number(), lhs.number()),
             Operand::Reg(src) => {
@@ -445,6 +482,10 @@ impl X64 {
             Operand::Frame(offset) => {
                 self.load_mem(if w == W::W1 { ValKind::I64 } else { ValKind::I32 }, dst, Self::frame(offset));
                 self.rr(op2(0xaf), w, dst.number(), lhs.number());
+            }
+            Operand::Memory(_) | Operand::Constant(_) => {
+                self.rr(op1(0x8b), w, dst.number(), lhs.number());
+                self.multiply(w, dst, dst, rhs);
             }
         }
     }

@@ -9,7 +9,7 @@ use engine_decoder::ValKind;
 const _: () = assert!(MemoryDefinition::BASE == TableDefinition::BASE);
 const _: () = assert!(MemoryDefinition::LENGTH == TableDefinition::LENGTH);
 
-fn mem(address: Address) -> Mem {
+pub(super) fn mem(address: Address) -> Mem {
     Mem {
         base: address.base.number(),
         index: address.index.map(|index| (index.number(), 0)),
@@ -19,7 +19,7 @@ fn mem(address: Address) -> Mem {
 
 impl X64 {
     #[inline(always)]
-    fn memory_site(&mut self) {
+    pub(super) fn memory_site(&mut self) {
         let position = self.emitter.position();
         self.emitter.trap_site(position, TrapCode::MemoryOutOfBounds);
     }

@@ -45,6 +45,8 @@ const X15: Reg = Reg::fpr(15);
 pub struct X64 {
     pub(crate) emitter: Emitter,
     features: TargetFeatures,
+    /// The register and width that the flags compare with 0, and the position at which they still do.
+    zero_flag: Option<(Reg, bool, u32)>,
 }
 
 impl Masm for X64 {
@@ -69,9 +71,10 @@ impl Masm for X64 {
     const FLOAT_HOMES: &'static [Reg] = abi::X64.float_params;
     const DIVISION: Option<DivisionRegs> = Some(DivisionRegs { dividend: RAX, remainder: RDX });
     const TWO_ADDRESS: bool = true;
+    const MEMORY_OPERANDS: bool = true;
 
     fn new(flags: &CodeFlags) -> X64 {
-        X64 { emitter: Emitter::new(), features: flags.target }
+        X64 { emitter: Emitter::new(), features: flags.target, zero_flag: None }
     }
     #[inline(always)]
     fn emitter(&mut self) -> &mut Emitter {

@@ -32,8 +32,6 @@ pub(super) struct Control<'a> {
     height: u32,
     params: Kinds<'a>,
     results: Kinds<'a>,
-    /// Whether its beginning could be reached.
-    entered: bool,
     /// Loop around it.
     in_loop: u32,
     /// The last `br_table` with an edge to it, and the edge.
@@ -73,7 +71,6 @@ impl<'a> Builder<'a> {
             height,
             params,
             results,
-            entered,
             in_loop: self.in_loop,
             table: (0, Edge::NONE),
             operand_variables,
@@ -208,6 +205,7 @@ impl<'a> Builder<'a> {
                 self.write_variable(first + operand, value);
             }
         }
+        self.foreign_slots = self.num_locals + self.stack.len() as u32;
         let height = self.stack.len() - params.len();
         let mut values = Vec::with_capacity(params.len());
         for index in 0..params.len() {

@@ -56,6 +56,8 @@ pub(crate) struct Builder<'a> {
     tables: u32,
     /// The block in which an entry into a loop begins, once its loop was met.
     loop_entry: Option<Block>,
+    /// Slots of baseline code's frame that are live where it is left for optimised code.
+    pub foreign_slots: u32,
     body_len: usize,
     operators_start: usize,
     /// Wasm offset of the operator being built.
@@ -91,6 +93,7 @@ impl<'a> Builder<'a> {
             edge_values: Vec::new(),
             tables: 0,
             loop_entry: None,
+            foreign_slots: 0,
             body_len: 0,
             operators_start: 0,
             offset: 0,
@@ -120,6 +123,7 @@ impl<'a> Builder<'a> {
         self.edge_values.clear();
         self.tables = 0;
         self.loop_entry = None;
+        self.foreign_slots = 0;
         self.body_len = body_len;
         self.offset = 0;
         self.fuel = (body_len as u32).saturating_mul(FUEL_PER_BYTE).saturating_add(FUEL);
@@ -185,9 +189,11 @@ impl<'a> Builder<'a> {
             }
         }
         match (self.entry, self.loop_entry) {
-            (Entry::Loop { .. }, None) => Err("there is no such loop"),
-            _ => Ok(()),
+            (Entry::Loop { .. }, None) => return Err("there is no such loop"),
+            (Entry::Loop { .. }, Some(entry)) => self.graph.enter_at(entry),
+            (Entry::Function, _) => {}
         }
+        Ok(())
     }
 
     /// Takes steps from the fuel.

@@ -7,7 +7,7 @@ use engine_machine::masm::{
     Alu, Cond, Conversion, FloatBinary, FloatCond, FloatUnary, Load, Shift, Size, Store, Unary,
 };
 use engine_machine::{
-    AccessMode, CHECKED_GUARD_SIZE, GUARD_SIZE, ImportedFunction, Place, RuntimeEntry, TableEntry, VmContext,
+    AccessMode, CHECKED_GUARD_SIZE, GUARD_SIZE, ImportedFunction, Place, RuntimeEntry, TableEntry,
 };
 use wasmparser::{MemArg, VisitOperator, for_each_visit_operator};
 
@@ -370,13 +370,15 @@ impl Builder<'_> {
 
     /// Base of a memory: it never changes where memories are guarded.
     fn memory_base(&mut self, memory: MemoryIndex) -> Value {
+        if memory.0 == 0 {
+            return self.graph.add(Inst::new(Op::Base, I64, 0, [0; 3]));
+        }
         if self.env.flags.memory_access == AccessMode::Checked {
             return self.emit(Inst::new(Op::MemoryBase, I64, 0, [memory.0, 0, 0]));
         }
         let load = |offset: i32| Inst::new(Op::VmLoad, I64, 0, [offset as u32, 0, 0]);
         const _: () = assert!(engine_machine::MemoryDefinition::BASE == 0);
         match self.env.layout.memory(memory) {
-            _ if memory.0 == 0 => self.graph.add(load(VmContext::MEMORY0_BASE)),
             Place::Inline(offset) => self.graph.add(load(offset as i32)),
             Place::Indirect(_) => self.emit(Inst::new(Op::MemoryBase, I64, 0, [memory.0, 0, 0])),
         }

@@ -17,12 +17,12 @@ use super::{Fuzzer, Verdict};
 use crate::rng::Rng;
 use anyhow::{Result, anyhow};
 use choices::Choices;
-use engine_instance::{CompilationMode, Config, Engine, FuncType, Module, ValType};
+use engine_instance::{CompilationMode, Config, Engine, FuncType, Module, Tier, Tiering, ValType};
 use engine_machine::{Arch, TargetFeatures};
 
 /// Programs made for the baseline compiler, in all configurations.
 pub struct Structured {
-    engines: Vec<(&'static str, Engine)>,
+    engines: Vec<(String, Engine)>,
 }
 
 impl Structured {
@@ -52,8 +52,13 @@ impl Structured {
             config.canonicalize_nans(true).interruptible(false);
         });
         let mut engines = Vec::new();
-        for (name, config) in configs {
-            engines.push((name, Engine::new(&config).map_err(|error| anyhow!("{error:#}"))?));
+        for (tier_name, tier) in [("baseline", Tier::Baseline), ("optimized", Tier::Optimized)] {
+            for (name, config) in &configs {
+                let mut config = config.clone();
+                config.tiering(Tiering::Off(tier));
+                let engine = Engine::new(&config).map_err(|error| anyhow!("{error:#}"))?;
+                engines.push((format!("{tier_name}, {name}"), engine));
+            }
         }
         Ok(Structured { engines })
     }
@@ -62,7 +67,7 @@ impl Structured {
     fn compare(&self, bytes: &[u8], rng: &mut Rng) -> Result<Verdict, String> {
         let mut modules = Vec::new();
         for (name, engine) in &self.engines {
-            modules.push((*name, Module::new(engine, bytes).map_err(|error| format!("{name}: {error:#}"))?));
+            modules.push((name, Module::new(engine, bytes).map_err(|error| format!("{name}: {error:#}"))?));
         }
         let imports = &imports();
         let script = Script::new(&modules[0].1, rng).with_nans_alike();
