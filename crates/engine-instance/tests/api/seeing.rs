@@ -134,7 +134,8 @@ fn stored_code_is_counted_apart() {
     let (engine, module) = module(TWO_FUNCTIONS);
     let stored = module.serialize().unwrap();
     // SAFETY: the bytes were made just now.
-    let _loaded = unsafe { Module::deserialize(&engine, stored) }.unwrap();
+    let loaded = unsafe { Module::deserialize(&engine, stored) }.unwrap();
+    loaded.warm([0, 1]).unwrap();
     let metrics = engine.metrics();
     let functions = |tier| metrics.tier(tier).map(|tier| tier.functions);
     assert_eq!((functions("baseline"), functions("artifact")), (Some(2), Some(2)));
