@@ -13,11 +13,11 @@
 //!
 //! Fixing code of conditional forward edges goes out of line (`Deferred`), that of back-edges inline.
 
-use engine_machine::Kinds;
 use crate::generator::{Generator, Pending};
 use crate::lookahead::LoopFacts;
 use crate::value::{Place, Value};
 use engine_decoder::{TypeIndex, ValKind};
+use engine_machine::Kinds;
 use engine_machine::abi::{Location, frame};
 use engine_machine::emitter::Label;
 use engine_machine::masm::{Cond, Masm, Operand, Size};

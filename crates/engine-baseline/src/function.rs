@@ -1,11 +1,11 @@
 //! One function, from prologue to side tables.
 
 use crate::control::kind_of;
-use engine_machine::Kinds;
 use crate::generator::{Generator, Local};
 use crate::visitor::{Both, Reachable};
 use crate::{CompileError, Validators};
 use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, ValKind, ValType};
+use engine_machine::Kinds;
 use engine_machine::abi::{CallLayout, Location, frame};
 use engine_machine::masm::Masm;
 use engine_machine::{Reg, RegSet, Tier, TrapCode};

@@ -16,11 +16,11 @@
 //! * No operand below `lazy_floor` is lazy, so that looking for lazy operands is bounded by a constant.
 
 use crate::control::{Control, Deferred, TableEdge};
-use engine_machine::ModuleEnv;
 use crate::lookahead::Lookahead;
 use crate::moves::Move;
 use crate::value::{Place, Value};
 use engine_decoder::{FuncIndex, MemoryIndex, ValKind};
+use engine_machine::ModuleEnv;
 use engine_machine::abi::frame;
 use engine_machine::emitter::Label;
 use engine_machine::masm::{Cond, FloatCond, Masm, Operand, Size};

@@ -217,7 +217,7 @@ impl Compiler {
         let native =
             NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
-        let tiers: [Arc<dyn Tier>; 2] = [self.config.tiering.first(), Arc::new(Optimized)];
+        let tiers: [Arc<dyn Tier>; 2] = [self.config.tiering.first(), Arc::new(Optimized::default())];
         Ok(Arc::new(CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start)))
     }
 

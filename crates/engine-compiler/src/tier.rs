@@ -4,7 +4,7 @@ use crate::CompileError;
 use engine_baseline::{BaselineCompiler, ModuleEnv};
 use engine_decoder::{DecodedModule, DefinedFuncIndex};
 use engine_machine::{CodeBatch, CodeFlags};
-use engine_optimizer::{Entry, OptimizingCompiler};
+use engine_optimizer::{Entry, OptimizingCompiler, Passes};
 use std::sync::Arc;
 
 /// A compiler for functions. Registered once for an engine; used by all its threads.
@@ -44,10 +44,10 @@ impl Default for Tiering {
 
 impl Tiering {
     /// Whoever compiles a function first.
-    pub(crate) fn first(self) -> Arc<dyn Tier> {
+    pub fn first(self) -> Arc<dyn Tier> {
         match self {
             Tiering::Off(engine_machine::Tier::Baseline) => Arc::new(Baseline),
-            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized),
+            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized::default()),
         }
     }
 }
@@ -56,9 +56,12 @@ impl Tiering {
 ///
 /// # Errors
 /// That of the first function that does not compile.
-pub fn compile_all(decoded: &DecodedModule, tiering: Tiering, flags: CodeFlags) -> Result<CodeBatch, CompileError> {
+pub fn compile_all(
+    decoded: &DecodedModule,
+    tier: &dyn Tier,
+    flags: CodeFlags,
+) -> Result<CodeBatch, CompileError> {
     let env = ModuleEnv::new(decoded.module.clone(), flags);
-    let tier = tiering.first();
     let mut functions = tier.functions(&env);
     for func in 0..decoded.module.num_defined_functions() {
         functions.compile(decoded, DefinedFuncIndex(func))?;
@@ -92,16 +95,21 @@ impl<'a> FunctionCompiler<'a> for BaselineCompiler<'a> {
 }
 
 /// The optimising compiler as a tier. What it declines, the single-pass compiler compiles.
-#[derive(Clone, Copy, Debug)]
-pub struct Optimized;
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Optimized {
+    /// The passes that run.
+    pub passes: Passes,
+}
 
 impl Tier for Optimized {
     fn name(&self) -> &'static str {
         "optimized"
     }
     fn functions<'a>(&self, env: &'a ModuleEnv) -> Box<dyn FunctionCompiler<'a> + 'a> {
+        let mut optimizing = OptimizingCompiler::new(env);
+        optimizing.set_passes(self.passes);
         Box::new(OptimizedOrBaseline {
-            optimizing: OptimizingCompiler::new(env),
+            optimizing,
             baseline: BaselineCompiler::new(env),
             empty: CodeBatch::default(),
         })

@@ -112,7 +112,8 @@ impl Graph {
                 }
                 // Factors of bits - 1 bits and more are negative as signed ones; add the dividend by hand.
                 let high = self.multiply_high(kind, true, a, factor as u64);
-                let high = if factor >> (bits - 1) != 0 { self.add_binary(Op::Add, kind, high, a) } else { high };
+                let high =
+                    if factor >> (bits - 1) != 0 { self.add_binary(Op::Add, kind, high, a) } else { high };
                 let rounded = self.add_imm(Op::ShrS, kind, high, shift - 1);
                 let sign = self.add_imm(Op::ShrU, kind, a, bits - 1);
                 let quotient = self.add_binary(Op::Add, kind, rounded, sign);

@@ -17,7 +17,9 @@ impl Graph {
         for &block in &self.layout {
             let data = self.block(block);
             write!(out, "{block:?}")?;
-            for (i, &param) in data.params.iter().filter(|param| self.inst(**param).op == Op::Param).enumerate() {
+            for (i, &param) in
+                data.params.iter().filter(|param| self.inst(**param).op == Op::Param).enumerate()
+            {
                 write!(out, "{}{param:?}: {:?}", if i == 0 { "(" } else { ", " }, self.kind(param))?;
                 if self.arguments(param).len() == data.preds.len() {
                     write!(out, " = {:?}", self.arguments(param))?;
@@ -98,7 +100,15 @@ impl Graph {
         let inst = self.inst(value);
         match inst.op {
             Op::Const if inst.kind.is_float() => write!(out, "{:#x}", inst.bits()),
-            Op::Const => write!(out, "{}", if inst.size() == engine_machine::masm::Size::S32 { i64::from(inst.bits() as i32) } else { inst.bits() as i64 }),
+            Op::Const => write!(
+                out,
+                "{}",
+                if inst.size() == engine_machine::masm::Size::S32 {
+                    i64::from(inst.bits() as i32)
+                } else {
+                    inst.bits() as i64
+                }
+            ),
             Op::Base => write!(out, "memory"),
             Op::Address => {
                 write!(out, "[")?;

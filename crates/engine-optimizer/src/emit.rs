@@ -204,7 +204,8 @@ impl<M: Masm> Emit<'_, M> {
                     match op {
                         LOp::Call { .. } => {
                             // The base is loaded through the vmctx.
-                            reload[inst as usize] = Wanted { vmctx: want.vmctx || want.base, base: want.base };
+                            reload[inst as usize] =
+                                Wanted { vmctx: want.vmctx || want.base, base: want.base };
                             want = Wanted::default();
                         }
                         // The host preserves both registers; only growing can move a memory.
@@ -235,8 +236,12 @@ impl<M: Masm> Emit<'_, M> {
             return;
         }
         match self.env.flags.memory_access {
-            AccessMode::Guarded => self.masm.load_at(ValKind::I64, M::MEMORY_BASE, vmctx, VmContext::MEMORY0_BASE),
-            AccessMode::Checked => self.masm.load_memory_base(M::MEMORY_BASE, self.env.layout.memory(MemoryIndex(0))),
+            AccessMode::Guarded => {
+                self.masm.load_at(ValKind::I64, M::MEMORY_BASE, vmctx, VmContext::MEMORY0_BASE)
+            }
+            AccessMode::Checked => {
+                self.masm.load_memory_base(M::MEMORY_BASE, self.env.layout.memory(MemoryIndex(0)))
+            }
         }
     }
 
@@ -246,7 +251,8 @@ impl<M: Masm> Emit<'_, M> {
         self.masm.emitter().bind(label);
         let output = self.output;
         let mut edits = {
-            let first = output.edits.partition_point(|(point, _)| point.inst().index() < block.insts.0 as usize);
+            let first =
+                output.edits.partition_point(|(point, _)| point.inst().index() < block.insts.0 as usize);
             output.edits[first..].iter().peekable()
         };
         for inst in block.insts.0..block.insts.1 {
@@ -369,7 +375,9 @@ impl<M: Masm> Emit<'_, M> {
                 self.compare(compare, &regs[3..]);
                 self.masm.cmov(compare.cond, kind, d, b);
             }
-            LOp::FloatBinary { op, kind } | LOp::FloatLoad { op, kind, .. } | LOp::FloatConstant { op, kind, .. } => {
+            LOp::FloatBinary { op, kind }
+            | LOp::FloatLoad { op, kind, .. }
+            | LOp::FloatConstant { op, kind, .. } => {
                 let rhs = match inst.op {
                     LOp::FloatLoad { mem, .. } => Operand::Memory(Self::address(mem, &regs[2..])),
                     LOp::FloatConstant { bits, .. } => Operand::Constant(bits),
@@ -407,7 +415,9 @@ impl<M: Masm> Emit<'_, M> {
             LOp::MemoryBase { memory } => masm.load_memory_base(d, env.layout.memory(MemoryIndex(memory))),
             LOp::MemoryLength { memory } => masm.load_length(d, env.layout.memory(MemoryIndex(memory))),
             LOp::TableLength { table } => masm.load_length(d, env.layout.table(TableIndex(table))),
-            LOp::IndexCheck { memory } => masm.index_check(d, env.layout.memory(MemoryIndex(memory)), spectre),
+            LOp::IndexCheck { memory } => {
+                masm.index_check(d, env.layout.memory(MemoryIndex(memory)), spectre)
+            }
             LOp::BoundsCheck { memory, offset, size } => {
                 let place = env.layout.memory(MemoryIndex(memory));
                 masm.bounds_check(d, a, u64::from(offset), size, place, spectre);
@@ -537,4 +547,3 @@ impl<M: Masm> Emit<'_, M> {
         }
     }
 }
-

@@ -63,9 +63,14 @@ impl Graph {
             Op::Sub => self.fold_sub(inst),
             Op::Shl | Op::ShrS | Op::ShrU | Op::Rotl | Op::Rotr => self.fold_shift(inst),
             Op::Div => self.fold_division(inst),
-            Op::Clz | Op::Ctz | Op::Popcnt | Op::Extend8S | Op::Extend16S | Op::Extend32S | Op::ExtendU | Op::Wrap => {
-                self.fold_unary(inst)
-            }
+            Op::Clz
+            | Op::Ctz
+            | Op::Popcnt
+            | Op::Extend8S
+            | Op::Extend16S
+            | Op::Extend32S
+            | Op::ExtendU
+            | Op::Wrap => self.fold_unary(inst),
             Op::Compare => self.fold_compare(inst),
             Op::Select => self.fold_select(inst),
             Op::Convert => self.fold_convert(inst),
@@ -169,7 +174,9 @@ impl Graph {
             return Folded::Inst(Inst::binary(Op::Rotl, inst.kind, a, count));
         }
         let inner = self.inst(a);
-        let Some(first) = self.as_const(inner.b()).filter(|_| matches!(inner.op, Op::Shl | Op::ShrU | Op::ShrS)) else {
+        let Some(first) =
+            self.as_const(inner.b()).filter(|_| matches!(inner.op, Op::Shl | Op::ShrU | Op::ShrS))
+        else {
             return Folded::Not;
         };
         let all = if size == Size::S32 { u64::from(u32::MAX) } else { u64::MAX };
@@ -208,7 +215,8 @@ impl Graph {
         if let Some(dividend) = self.as_const(a) {
             return Folded::Const(divide(size, signed, remainder, dividend, divisor));
         }
-        self.strength_reduce_division(inst.kind, signed, remainder, a, divisor).map_or(Folded::Not, Folded::Value)
+        self.strength_reduce_division(inst.kind, signed, remainder, a, divisor)
+            .map_or(Folded::Not, Folded::Value)
     }
 
     fn fold_unary(&mut self, inst: Inst) -> Folded {
@@ -299,7 +307,10 @@ impl Graph {
             return Folded::Value(if condition as u32 != 0 { a } else { b });
         }
         let condition = self.inst(c);
-        if condition.op == Op::Compare && condition.aux == pack_cond(Cond::Eq) && self.as_const(condition.b()) == Some(0) {
+        if condition.op == Op::Compare
+            && condition.aux == pack_cond(Cond::Eq)
+            && self.as_const(condition.b()) == Some(0)
+        {
             // Equal selects look equal.
             let tested = condition.a();
             if self.kind(tested) == ValKind::I32 {

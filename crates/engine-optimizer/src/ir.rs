@@ -154,7 +154,8 @@ pub(crate) enum Op {
 impl Op {
     /// Whether it floats.
     pub fn is_pure(self) -> bool {
-        (Op::Const as u8..=Op::VmAddress as u8).contains(&(self as u8)) && !matches!(self, Op::TrapDiv | Op::TrapConvert)
+        (Op::Const as u8..=Op::VmAddress as u8).contains(&(self as u8))
+            && !matches!(self, Op::TrapDiv | Op::TrapConvert)
     }
     /// Whether a pinned instruction may be left out if nobody needs its result.
     pub fn is_droppable(self) -> bool {
@@ -180,7 +181,13 @@ impl Op {
     pub fn value_mask(self) -> u8 {
         match self {
             Op::Nop | Op::Param | Op::Arg | Op::Slot | Op::Const | Op::VmLoad | Op::Base | Op::VmAddress => 0,
-            Op::MemoryBase | Op::MemoryLength | Op::TableLength | Op::GlobalGet | Op::Call | Op::Poll | Op::Reload => 0,
+            Op::MemoryBase
+            | Op::MemoryLength
+            | Op::TableLength
+            | Op::GlobalGet
+            | Op::Call
+            | Op::Poll
+            | Op::Reload => 0,
             Op::Alias | Op::Clz | Op::Ctz | Op::Popcnt | Op::Extend8S | Op::Extend16S | Op::Extend32S => 1,
             Op::ExtendU | Op::Wrap | Op::FloatUnary | Op::Convert | Op::TrapConvert => 1,
             Op::Load | Op::IndexCheck | Op::BoundsCheck | Op::CallResult | Op::TableEntry => 1,
@@ -302,7 +309,9 @@ pub(crate) fn pack_conversion(op: Conversion) -> u16 {
         Conversion::Truncate { from, to, signed, saturating } => {
             pack_kind(from) << 3 | wide(to) << 6 | u16::from(signed) << 7 | u16::from(saturating) << 8
         }
-        Conversion::Convert { from, signed, to } => 1 | pack_kind(to) << 3 | wide(from) << 6 | u16::from(signed) << 7,
+        Conversion::Convert { from, signed, to } => {
+            1 | pack_kind(to) << 3 | wide(from) << 6 | u16::from(signed) << 7
+        }
         Conversion::Demote => 2,
         Conversion::Promote => 3,
         Conversion::Reinterpret { from } => 4 | pack_kind(from) << 3,
@@ -332,9 +341,17 @@ pub(crate) enum Term {
     Branch(Value, Edge, Edge),
     /// By index: `count` entries of `table_edges` from `first` on, and then the default. The edges themselves are
     /// `edges.0..edges.1`.
-    Table { index: Value, first: u32, count: u32, edges: (u32, u32) },
+    Table {
+        index: Value,
+        first: u32,
+        count: u32,
+        edges: (u32, u32),
+    },
     /// `count` values of the pool from `first` on.
-    Return { first: u32, count: u32 },
+    Return {
+        first: u32,
+        count: u32,
+    },
     Trap(TrapCode),
 }
 
@@ -419,8 +436,20 @@ pub(crate) struct Graph {
 
 impl Graph {
     pub fn clear(&mut self) {
-        let Graph { insts, offsets, order, blocks, layout, edges, table_edges, pool, calls, loops, irregular, interned } =
-            self;
+        let Graph {
+            insts,
+            offsets,
+            order,
+            blocks,
+            layout,
+            edges,
+            table_edges,
+            pool,
+            calls,
+            loops,
+            irregular,
+            interned,
+        } = self;
         *irregular = false;
         insts.clear();
         offsets.clear();
@@ -630,7 +659,10 @@ impl Interned {
 
     fn hash(inst: &Inst) -> u64 {
         const K: u64 = 0x9e37_79b9_7f4a_7c15;
-        let head = inst.op as u64 | (inst.kind as u64) << 8 | u64::from(inst.aux) << 16 | u64::from(inst.args[0]) << 32;
+        let head = inst.op as u64
+            | (inst.kind as u64) << 8
+            | u64::from(inst.aux) << 16
+            | u64::from(inst.args[0]) << 32;
         let tail = u64::from(inst.args[1]) | u64::from(inst.args[2]) << 32;
         let mixed = (head.wrapping_mul(K).rotate_left(29) ^ tail).wrapping_mul(K);
         mixed ^ mixed >> 32

@@ -125,7 +125,12 @@ impl<'a> OptimizingCompiler<'a> {
     ///
     /// # Errors
     /// If the function is invalid, too large or too complex. The batch is then as before.
-    pub fn compile(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex, entry: Entry) -> Result<(), Declined> {
+    pub fn compile(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        entry: Entry,
+    ) -> Result<(), Declined> {
         each!(&mut self.inner, compiler => compiler.compile(decoded, func, entry))
     }
 
@@ -184,7 +189,12 @@ impl<'a, M: Masm> Compiler<'a, M> {
         }
     }
 
-    fn compile(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex, entry: Entry) -> Result<(), Declined> {
+    fn compile(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        entry: Entry,
+    ) -> Result<(), Declined> {
         let index = self.env.module.func_index(func);
         let declined = |reason| Declined { func: index, reason };
         self.optimize(decoded, func, index, entry).map_err(declined)?;

@@ -45,94 +45,220 @@ pub(crate) enum LOp {
     /// Results: parameters in registers.
     Args,
     /// d
-    Const { size: Size, value: i64 },
+    Const {
+        size: Size,
+        value: i64,
+    },
     /// d
-    FloatConst { kind: ValKind, bits: u64 },
+    FloatConst {
+        kind: ValKind,
+        bits: u64,
+    },
     /// d = [fp + offset]
-    LoadFrame { kind: ValKind, offset: i32 },
+    LoadFrame {
+        kind: ValKind,
+        offset: i32,
+    },
     /// d = stack result at this offset of the last call
-    LoadResult { kind: ValKind, offset: u32 },
+    LoadResult {
+        kind: ValKind,
+        offset: u32,
+    },
     /// d = [vmctx + offset]
-    VmLoad { kind: ValKind, offset: i32 },
+    VmLoad {
+        kind: ValKind,
+        offset: i32,
+    },
     /// [vmctx + offset] = a
-    VmStore { kind: ValKind, offset: i32 },
+    VmStore {
+        kind: ValKind,
+        offset: i32,
+    },
     /// d = vmctx + offset
-    VmAddress { offset: i32 },
+    VmAddress {
+        offset: i32,
+    },
     /// d = [a + offset]
-    LoadAt { kind: ValKind, offset: i32 },
+    LoadAt {
+        kind: ValKind,
+        offset: i32,
+    },
     /// [a + offset] = b
-    StoreAt { kind: ValKind, offset: i32 },
+    StoreAt {
+        kind: ValKind,
+        offset: i32,
+    },
     /// d, a, b
-    Alu { op: Alu, size: Size },
+    Alu {
+        op: Alu,
+        size: Size,
+    },
     /// d, a, address
-    AluLoad { op: Alu, size: Size, mem: Mem },
+    AluLoad {
+        op: Alu,
+        size: Size,
+        mem: Mem,
+    },
     /// d, a, b: a + (b << shift)
-    AddShifted { size: Size, shift: u8 },
+    AddShifted {
+        size: Size,
+        shift: u8,
+    },
     /// d, a
-    AluImm { op: Alu, size: Size, imm: i32 },
+    AluImm {
+        op: Alu,
+        size: Size,
+        imm: i32,
+    },
     /// d, a, count
-    Shift { op: Shift, size: Size },
+    Shift {
+        op: Shift,
+        size: Size,
+    },
     /// d, a
-    ShiftImm { op: Shift, size: Size, count: u8 },
+    ShiftImm {
+        op: Shift,
+        size: Size,
+        count: u8,
+    },
     /// d, a, b
-    MulHigh { signed: bool },
+    MulHigh {
+        signed: bool,
+    },
     /// d, a, b
-    Divide { op: Division, size: Size },
+    Divide {
+        op: Division,
+        size: Size,
+    },
     /// d, a
-    Unary { op: Unary, size: Size },
+    Unary {
+        op: Unary,
+        size: Size,
+    },
     /// d, and the comparison's
     Set(Compare),
     /// d, a, b
-    FloatSet { cond: FloatCond, kind: ValKind, when: bool },
+    FloatSet {
+        cond: FloatCond,
+        kind: ValKind,
+        when: bool,
+    },
     /// d (in the register of a), a, b, and the comparison's: d = b if it holds, else a
-    Select { kind: ValKind, compare: Compare },
+    Select {
+        kind: ValKind,
+        compare: Compare,
+    },
     /// d, a, b
-    FloatBinary { op: FloatBinary, kind: ValKind },
+    FloatBinary {
+        op: FloatBinary,
+        kind: ValKind,
+    },
     /// d, a, address
-    FloatLoad { op: FloatBinary, kind: ValKind, mem: Mem },
+    FloatLoad {
+        op: FloatBinary,
+        kind: ValKind,
+        mem: Mem,
+    },
     /// d, a
-    FloatConstant { op: FloatBinary, kind: ValKind, bits: u64 },
+    FloatConstant {
+        op: FloatBinary,
+        kind: ValKind,
+        bits: u64,
+    },
     /// d, a; none: only canonicalise NaNs
-    FloatUnary { op: Option<FloatUnary>, kind: ValKind },
+    FloatUnary {
+        op: Option<FloatUnary>,
+        kind: ValKind,
+    },
     /// d, a
     Convert(Conversion),
     /// d, address
-    Load { op: Load, mem: Mem },
+    Load {
+        op: Load,
+        mem: Mem,
+    },
     /// address, a
-    Store { op: Store, mem: Mem },
+    Store {
+        op: Store,
+        mem: Mem,
+    },
     /// address
-    StoreImm { op: Store, mem: Mem, value: i32 },
+    StoreImm {
+        op: Store,
+        mem: Mem,
+        value: i32,
+    },
     /// d
-    MemoryBase { memory: u32 },
+    MemoryBase {
+        memory: u32,
+    },
     /// d
-    MemoryLength { memory: u32 },
+    MemoryLength {
+        memory: u32,
+    },
     /// d
-    TableLength { table: u32 },
+    TableLength {
+        table: u32,
+    },
     /// d (in the register of a), a
-    IndexCheck { memory: u32 },
+    IndexCheck {
+        memory: u32,
+    },
     /// d, a
-    BoundsCheck { memory: u32, offset: u32, size: u8 },
+    BoundsCheck {
+        memory: u32,
+        offset: u32,
+        size: u8,
+    },
     /// d, a
-    TableEntry { table: u32 },
+    TableEntry {
+        table: u32,
+    },
     /// a: signature found, b: signature expected
     SignatureCheck,
     /// Uses: `[code, vmctx,]` stack arguments, register arguments; results in registers.
-    Call { ty: u32, target: Target },
+    Call {
+        ty: u32,
+        target: Target,
+    },
     /// Uses: arguments; one result or none.
-    CallRuntime { entry: RuntimeEntry },
+    CallRuntime {
+        entry: RuntimeEntry,
+    },
     Poll,
     /// a, to a slot of the frame
-    Spill { float: bool, slot: u32 },
+    Spill {
+        float: bool,
+        slot: u32,
+    },
     /// d
-    Reload { float: bool, slot: u32 },
+    Reload {
+        float: bool,
+        slot: u32,
+    },
     // ---- terminators; targets are blocks of the low-level form ----
-    Jump { to: u32 },
+    Jump {
+        to: u32,
+    },
     /// the comparison's
-    Branch { compare: Compare, yes: u32, no: u32 },
+    Branch {
+        compare: Compare,
+        yes: u32,
+        no: u32,
+    },
     /// a, b
-    FloatBranch { cond: FloatCond, kind: ValKind, when: bool, yes: u32, no: u32 },
+    FloatBranch {
+        cond: FloatCond,
+        kind: ValKind,
+        when: bool,
+        yes: u32,
+        no: u32,
+    },
     /// Two temporaries, index; `count` entries from `first` on in `tables`, then the default
-    Table { first: u32, count: u32 },
+    Table {
+        first: u32,
+        count: u32,
+    },
     /// Uses: results in registers.
     Return,
     Trap(TrapCode),
@@ -303,7 +429,11 @@ impl Function for Code {
                 set
             }
             LOp::Divide { op, .. } if self.clobbers.division => {
-                if op.remainder { self.clobbers.quotient } else { self.clobbers.remainder }
+                if op.remainder {
+                    self.clobbers.quotient
+                } else {
+                    self.clobbers.remainder
+                }
             }
             LOp::MulHigh { .. } if self.clobbers.division => self.clobbers.quotient,
             _ => PRegSet::empty(),
@@ -321,4 +451,3 @@ impl Function for Code {
 pub(crate) fn class(kind: ValKind) -> RegClass {
     if kind.is_float() { RegClass::Float } else { RegClass::Int }
 }
-

@@ -571,7 +571,8 @@ impl<'a> Lower<'a> {
                 let effects = self.effects[value.index()];
                 let (compare, operands, count) = self.compare(context, inst.c(), effects);
                 let (a, b) = (self.reg(graph, inst.a()), self.reg(graph, inst.b()));
-                let all = [Operand::reg_reuse_def(d, 1), usage(b), usage(a), operands[0], operands[1], operands[2]];
+                let all =
+                    [Operand::reg_reuse_def(d, 1), usage(b), usage(a), operands[0], operands[1], operands[2]];
                 self.push(LOp::Select { kind: inst.kind, compare }, &all[..3 + count]);
             }
             Op::FloatBinary => self.float_binary(context, value, inst, d),
@@ -597,11 +598,15 @@ impl<'a> Lower<'a> {
             Op::TableLength => self.push(LOp::TableLength { table: inst.args[0] }, &[def(d)]),
             Op::IndexCheck => {
                 let a = self.reg(graph, inst.a());
-                self.push(LOp::IndexCheck { memory: inst.args[1] }, &[Operand::reg_reuse_def(d, 1), usage(a)]);
+                self.push(
+                    LOp::IndexCheck { memory: inst.args[1] },
+                    &[Operand::reg_reuse_def(d, 1), usage(a)],
+                );
             }
             Op::BoundsCheck => {
                 let a = self.reg(graph, inst.a());
-                let op = LOp::BoundsCheck { memory: inst.args[1], offset: inst.args[2], size: inst.aux as u8 };
+                let op =
+                    LOp::BoundsCheck { memory: inst.args[1], offset: inst.args[2], size: inst.aux as u8 };
                 self.push(op, &[def(d), Operand::reg_use_at_end(a)]);
             }
             Op::GlobalGet | Op::GlobalSet => self.global(graph, inst, d),
@@ -622,7 +627,10 @@ impl<'a> Lower<'a> {
             }
             Op::EntryLoad => {
                 let a = self.reg(graph, inst.a());
-                self.push(LOp::LoadAt { kind: ValKind::I64, offset: inst.args[1] as i32 }, &[def(d), usage(a)]);
+                self.push(
+                    LOp::LoadAt { kind: ValKind::I64, offset: inst.args[1] as i32 },
+                    &[def(d), usage(a)],
+                );
             }
             Op::Poll => self.push(LOp::Poll, &[]),
             Op::Spill => {
@@ -630,7 +638,9 @@ impl<'a> Lower<'a> {
                 let float = inst.kind.is_float();
                 self.push(LOp::Spill { float, slot: inst.args[1] }, &[usage(a)]);
             }
-            Op::Reload => self.push(LOp::Reload { float: inst.kind.is_float(), slot: inst.args[0] }, &[def(d)]),
+            Op::Reload => {
+                self.push(LOp::Reload { float: inst.kind.is_float(), slot: inst.args[0] }, &[def(d)])
+            }
         }
     }
 
@@ -646,7 +656,8 @@ impl<'a> Lower<'a> {
                 && let Some(shift @ 1..=3) = graph.as_const(shifted.b())
             {
                 let (a, b) = (self.operand(graph, size, a), self.operand(graph, size, shifted.a()));
-                return self.push(LOp::AddShifted { size, shift: shift as u8 }, &[def(d), usage(a), usage(b)]);
+                return self
+                    .push(LOp::AddShifted { size, shift: shift as u8 }, &[def(d), usage(a), usage(b)]);
             }
         }
         self.alu(context, Alu::Add, value, inst, d);
@@ -664,7 +675,10 @@ impl<'a> Lower<'a> {
             return self.push(LOp::FloatConstant { op, kind, bits }, &[d, usage(a)]);
         }
         let load = if kind == ValKind::F32 { Load::F32 } else { Load::F64 };
-        if memory && inst.a() != inst.b() && self.can_fuse(context, inst.b(), load, self.effects[value.index()]) {
+        if memory
+            && inst.a() != inst.b()
+            && self.can_fuse(context, inst.b(), load, self.effects[value.index()])
+        {
             let a = self.reg(graph, inst.a());
             let (mem, operands, count) = self.fuse(graph, inst.b());
             let all = [d, usage(a), operands[0], operands[1]];
@@ -705,7 +719,11 @@ impl<'a> Lower<'a> {
         }
         let (a, b) = (self.operand(graph, size, a), self.operand(graph, size, b));
         let lop = LOp::Alu { op, size };
-        if op == Alu::Add { self.push(lop, &[def(d), usage(a), usage(b)]) } else { self.push_binary::<M>(lop, d, a, b) }
+        if op == Alu::Add {
+            self.push(lop, &[def(d), usage(a), usage(b)])
+        } else {
+            self.push_binary::<M>(lop, d, a, b)
+        }
     }
 
     fn shift<M: Masm>(&mut self, context: &Context<'_, M>, op: Shift, inst: Inst, d: VReg) {
@@ -766,7 +784,11 @@ impl<'a> Lower<'a> {
         if let Some(value) = constant {
             return self.push(LOp::StoreImm { op, mem, value }, &operands[..count]);
         }
-        let source = if op == Store::I64 || float { self.reg(graph, inst.b()) } else { self.narrowed(graph, op, inst.b()) };
+        let source = if op == Store::I64 || float {
+            self.reg(graph, inst.b())
+        } else {
+            self.narrowed(graph, op, inst.b())
+        };
         let mut all = [operands[0], operands[1], nobody()];
         all[count] = usage(source);
         self.push(LOp::Store { op, mem }, &all[..=count]);
@@ -911,4 +933,3 @@ fn immediate(graph: &Graph, value: Value) -> Option<i32> {
         _ => i32::try_from(inst.bits() as i64).ok(),
     }
 }
-

@@ -22,10 +22,18 @@ const MAX_PREDS: usize = 4;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Key {
     /// A load that would read the bytes: base, index and offset.
-    Memory { op: Load, base: Value, index: Value, offset: u32 },
+    Memory {
+        op: Load,
+        base: Value,
+        index: Value,
+        offset: u32,
+    },
     Global(u32),
     /// An index compared with a memory's length.
-    Checked { index: Value, memory: u32 },
+    Checked {
+        index: Value,
+        memory: u32,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +80,10 @@ impl Memory {
         for &block in &graph.layout {
             let data = graph.block(block);
             let insts = &graph.order[data.insts.0 as usize..data.insts.1 as usize];
-            if !insts.iter().any(|&value| matches!(graph.inst(value).op, Op::Store | Op::GlobalSet | Op::Call)) {
+            if !insts
+                .iter()
+                .any(|&value| matches!(graph.inst(value).op, Op::Store | Op::GlobalSet | Op::Call))
+            {
                 continue;
             }
             let mut around = data.in_loop;
@@ -93,7 +104,8 @@ impl Memory {
             return;
         }
         let in_loop = graph.loops.get(data.in_loop as usize);
-        let quiet_header = in_loop.is_some_and(|l| l.header == block) && !self.clobbers[data.in_loop as usize];
+        let quiet_header =
+            in_loop.is_some_and(|l| l.header == block) && !self.clobbers[data.in_loop as usize];
         let mut first = true;
         for &edge in &data.preds {
             let from = graph.edges[edge.index()].from;
@@ -153,7 +165,8 @@ impl Memory {
                 let key = address(graph, inst.a(), read);
                 self.facts.retain(|fact| !may_overlap(fact.key, key));
                 // What is read back is what was stored, if nothing was cut off.
-                let whole = graph.kind(inst.b()) == result_kind(read) && !matches!(op, Store::I8 | Store::I16);
+                let whole =
+                    graph.kind(inst.b()) == result_kind(read) && !matches!(op, Store::I8 | Store::I16);
                 if whole {
                     self.learn(key, inst.b());
                 }

@@ -81,7 +81,8 @@ impl Graph {
                     }
                 }
             }
-            let kept: Vec<Edge> = preds.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(&edge, _)| edge).collect();
+            let kept: Vec<Edge> =
+                preds.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(&edge, _)| edge).collect();
             for (slot, edge) in kept.iter().enumerate() {
                 self.edges[edge.index()].slot = slot as u32;
             }

@@ -106,7 +106,8 @@ impl Spill {
         for (position, &block) in graph.layout.iter().enumerate() {
             self.position[block.index()] = position as u32;
             let (from, to) = schedule.ranges[block.index()];
-            let calls = schedule.seq[from as usize..to as usize].iter().any(|&v| graph.inst(v).op == Op::Call);
+            let calls =
+                schedule.seq[from as usize..to as usize].iter().any(|&v| graph.inst(v).op == Op::Call);
             let mut inner = graph.block(block).in_loop;
             while let Some(data) = graph.loops.get(inner as usize) {
                 // An outer loop knows already what its inner loops know, if nothing is new.
@@ -243,7 +244,14 @@ impl Spill {
     }
 
     /// An address has no place of its own: each access uses its registers.
-    fn address(&mut self, graph: &mut Graph, schedule: &Schedule, address: Value, region: u32, at: At) -> Value {
+    fn address(
+        &mut self,
+        graph: &mut Graph,
+        schedule: &Schedule,
+        address: Value,
+        region: u32,
+        at: At,
+    ) -> Value {
         let inst = graph.inst(address);
         let base = self.operand(graph, schedule, inst.a(), region, at);
         let index =
@@ -255,7 +263,14 @@ impl Spill {
     }
 
     /// What stands for a value at a use.
-    fn operand(&mut self, graph: &mut Graph, schedule: &Schedule, value: Value, region: u32, at: At) -> Value {
+    fn operand(
+        &mut self,
+        graph: &mut Graph,
+        schedule: &Schedule,
+        value: Value,
+        region: u32,
+        at: At,
+    ) -> Value {
         let kind = graph.kind(value);
         let mut origin = value;
         while graph.inst(origin).op == Op::ExtendU {
@@ -414,7 +429,9 @@ impl Spill {
             let start = self.seq.len() as u32;
             let (from, to) = schedule.ranges[block.index()];
             for (index, &value) in schedule.seq[from as usize..to as usize].iter().enumerate() {
-                while let Some(&(_, new)) = inserts.next_if(|((at, before), _)| *at == block && *before <= index as u32) {
+                while let Some(&(_, new)) =
+                    inserts.next_if(|((at, before), _)| *at == block && *before <= index as u32)
+                {
                     self.seq.push(new);
                 }
                 self.seq.push(value);

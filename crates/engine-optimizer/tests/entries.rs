@@ -24,10 +24,13 @@ fn compile(bytes: &[u8], flags: CodeFlags) -> (usize, usize) {
     for func in &baseline.functions {
         let defined = DefinedFuncIndex(func.func.0 - decoded.module.num_imported_functions);
         functions += usize::from(compiler.compile(&decoded, defined, Entry::Function).is_ok());
-        let headers = &baseline.loop_headers[func.loop_headers.start as usize..func.loop_headers.end as usize];
+        let headers =
+            &baseline.loop_headers[func.loop_headers.start as usize..func.loop_headers.end as usize];
         for header in headers {
             let entry = Entry::Loop { wasm_offset: header.wasm_offset };
-            compiler.compile(&decoded, defined, entry).unwrap_or_else(|declined| panic!("{declined} at {header:?}"));
+            compiler
+                .compile(&decoded, defined, entry)
+                .unwrap_or_else(|declined| panic!("{declined} at {header:?}"));
             loops += 1;
         }
         compiler.take_batch(CodeBatch::default());

@@ -59,7 +59,9 @@ impl FloatAsm for Aarch64 {
                 self.load_frame(kind, V31, offset);
                 V31
             }
-            Operand::Imm(_) | Operand::Memory(_) | Operand::Constant(_) => unreachable!("no such float operand"),
+            Operand::Imm(_) | Operand::Memory(_) | Operand::Constant(_) => {
+                unreachable!("no such float operand")
+            }
         };
         match op {
             FloatBinary::Add => float!(self, kind ; fadd dst, lhs, rhs),

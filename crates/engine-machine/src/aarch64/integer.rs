@@ -204,7 +204,9 @@ impl IntegerAsm for Aarch64 {
                 };
             }
             Operand::Reg(count) => count,
-            Operand::Frame(_) | Operand::Memory(_) | Operand::Constant(_) => unreachable!("shift counts are registers or constants"),
+            Operand::Frame(_) | Operand::Memory(_) | Operand::Constant(_) => {
+                unreachable!("shift counts are registers or constants")
+            }
         };
         match op {
             Shift::Shl => int!(self, size ; lsl dst, lhs, count),

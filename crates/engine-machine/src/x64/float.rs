@@ -3,8 +3,8 @@
 //! SSE arithmetic already propagates a quiet NaN of one of its operands, which the specification allows; only minimum,
 //! maximum and the comparisons need more than one instruction.
 
-use super::memory::mem;
 use super::encode::{Op, W, cc, op1, op2, op2p, op3a};
+use super::memory::mem;
 use super::{R11, X14, X15, X64};
 use crate::Reg;
 use crate::emitter::Label;

@@ -306,7 +306,9 @@ impl IntegerAsm for X64 {
                 return;
             }
             Operand::Reg(count) => count,
-            Operand::Frame(_) | Operand::Memory(_) | Operand::Constant(_) => unreachable!("shift counts are registers or constants"),
+            Operand::Frame(_) | Operand::Memory(_) | Operand::Constant(_) => {
+                unreachable!("shift counts are registers or constants")
+            }
         };
         let pp = match op {
             Shift::Shl => Some(1),

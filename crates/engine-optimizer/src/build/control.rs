@@ -195,7 +195,9 @@ impl<'a> Builder<'a> {
             self.write_variable(variable, value);
         }
         for index in 0..self.control.len() {
-            let Control { operand_variables: Some(first), height, .. } = self.control[index] else { continue };
+            let Control { operand_variables: Some(first), height, .. } = self.control[index] else {
+                continue;
+            };
             self.burn(height);
             for operand in 0..height {
                 let kind = self.kinds[(first + operand) as usize];

@@ -3,7 +3,9 @@
 use super::Builder;
 use crate::ir::*;
 use engine_decoder::{FuncIndex, GlobalIndex, MemoryIndex, MemoryType, TypeIndex, ValKind};
-use engine_machine::masm::{Alu, Cond, Conversion, FloatBinary, FloatCond, FloatUnary, Load, Shift, Size, Store, Unary};
+use engine_machine::masm::{
+    Alu, Cond, Conversion, FloatBinary, FloatCond, FloatUnary, Load, Shift, Size, Store, Unary,
+};
 use engine_machine::{
     AccessMode, CHECKED_GUARD_SIZE, GUARD_SIZE, ImportedFunction, Place, RuntimeEntry, TableEntry,
 };
@@ -149,7 +151,9 @@ impl Builder<'_> {
         let aux = u16::from(signed) | u16::from(remainder) << 1;
         let harmless = |divisor: u64| divisor != 0 && (divisor != all || remainder || !signed);
         let value = match self.graph.as_const(b) {
-            Some(divisor) if harmless(divisor) => self.graph.add(Inst::new(Op::Div, kind, aux, [a.0, b.0, 0])),
+            Some(divisor) if harmless(divisor) => {
+                self.graph.add(Inst::new(Op::Div, kind, aux, [a.0, b.0, 0]))
+            }
             _ => self.emit(Inst::new(Op::TrapDiv, kind, aux, [a.0, b.0, 0])),
         };
         self.push(value);
@@ -328,7 +332,12 @@ impl Builder<'_> {
         let end = memarg.offset + u64::from(size);
         let guarded = self.env.flags.memory_access == AccessMode::Guarded;
         let address = |base: Value, index: Value, offset: u64| {
-            Inst::new(Op::Address, I64, memory.0.min(u32::from(u16::MAX)) as u16, [base.0, index.0, offset as u32])
+            Inst::new(
+                Op::Address,
+                I64,
+                memory.0.min(u32::from(u16::MAX)) as u16,
+                [base.0, index.0, offset as u32],
+            )
         };
         if guarded && end <= GUARD_SIZE {
             let base = self.memory_base(memory);
@@ -336,7 +345,8 @@ impl Builder<'_> {
         }
         if let Some(constant) = self.graph.as_const(index) {
             // A memory is never smaller than it begins.
-            let minimum = self.env.module.memories[memory.index()].minimum.saturating_mul(MemoryType::PAGE_SIZE);
+            let minimum =
+                self.env.module.memories[memory.index()].minimum.saturating_mul(MemoryType::PAGE_SIZE);
             let start = u64::from(constant as u32) + memarg.offset;
             if start + u64::from(size) <= minimum && start <= i32::MAX as u64 {
                 let base = self.memory_base(memory);
@@ -437,7 +447,14 @@ impl Builder<'_> {
     }
 
     /// Emits a call with constants and then the top `count` operands as arguments.
-    fn emit_call(&mut self, callee: Callee, ty: u32, constants: &[u32], count: usize, result: Option<ValKind>) -> Value {
+    fn emit_call(
+        &mut self,
+        callee: Callee,
+        ty: u32,
+        constants: &[u32],
+        count: usize,
+        result: Option<ValKind>,
+    ) -> Value {
         let first = self.graph.pool.len() as u32;
         for &constant in constants {
             let value = self.graph.constant(I32, u64::from(constant));
@@ -462,9 +479,8 @@ impl Builder<'_> {
             Callee::Function(index)
         } else {
             let import = env.layout.imported_function(func);
-            let mut load = |field: i32| {
-                self.graph.add(Inst::new(Op::VmLoad, I64, 0, [import + field as u32, 0, 0]))
-            };
+            let mut load =
+                |field: i32| self.graph.add(Inst::new(Op::VmLoad, I64, 0, [import + field as u32, 0, 0]));
             Callee::Address(load(ImportedFunction::CODE), load(ImportedFunction::VMCTX))
         };
         self.call(callee, env.module.functions[func.index()]);
@@ -479,7 +495,13 @@ impl Builder<'_> {
         self.call(callee, TypeIndex(ty));
     }
 
-    fn call_runtime(&mut self, entry: RuntimeEntry, constants: &[u32], count: usize, result: Option<ValKind>) {
+    fn call_runtime(
+        &mut self,
+        entry: RuntimeEntry,
+        constants: &[u32],
+        count: usize,
+        result: Option<ValKind>,
+    ) {
         let word = result.map(|kind| if kind == I32 { I64 } else { kind });
         let call = self.emit_call(Callee::Runtime(entry), 0, constants, count, word);
         match result {

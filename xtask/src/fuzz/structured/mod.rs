@@ -17,7 +17,7 @@ use super::{Fuzzer, Verdict};
 use crate::rng::Rng;
 use anyhow::{Result, anyhow};
 use choices::Choices;
-use engine_instance::{CompilationMode, Config, Engine, FuncType, Module, ValType, Tier, Tiering};
+use engine_instance::{CompilationMode, Config, Engine, FuncType, Module, Tier, Tiering, ValType};
 use engine_machine::{Arch, TargetFeatures};
 
 /// Programs made for the baseline compiler, in all configurations.
