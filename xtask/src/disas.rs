@@ -12,6 +12,7 @@ use crate::repo;
 use crate::tally::Tally;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use engine_cli::objdump::{DumpOptions, dump};
+use engine_cli::options::Tier;
 use engine_machine::{AccessMode, Arch, TargetFeatures};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,12 @@ fn options(file: &Path, module: &str) -> Result<DumpOptions> {
         _ => bail!("a golden test lies in a folder named for its CPU: x64 or aarch64"),
     };
     let mut options = DumpOptions::floor(arch);
+    let tier = file.parent().and_then(Path::parent).and_then(Path::file_name).and_then(|name| name.to_str());
+    options.tier = match tier {
+        Some("baseline") => Tier::Baseline,
+        Some("optimizer") => Tier::Optimized,
+        _ => bail!("a folder of golden tests is named for its tier: baseline or optimizer"),
+    };
     for line in module.lines().filter_map(|line| line.strip_prefix(";;!")) {
         let (key, value) = line.split_once('=').context("options are written `;;! key = value`")?;
         match (key.trim(), value.trim()) {

@@ -145,7 +145,7 @@ fn code_flags(options: &EngineOptions) -> Result<CodeFlags> {
 /// # Errors
 /// That of the first function that does not compile.
 pub fn compile_batch(decoded: &DecodedModule, tier: Tier, flags: &CodeFlags) -> Result<CodeBatch> {
-    engine_compiler::compile_all(decoded, tier.tiering(), *flags).map_err(|error| match error {
+    engine_compiler::compile_all(decoded, &*tier.tiering().first(), *flags).map_err(|error| match error {
         // A decoding error stands for itself, so that callers find it by its own type.
         CompileError::Decode(error) => Error::new(error),
         other => Error::new(other),

@@ -349,7 +349,7 @@ impl Compiler {
         let native =
             NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
-        let tiers: [Arc<dyn Tier>; 2] = [tier, Arc::new(Optimized { alone: false })];
+        let tiers: [Arc<dyn Tier>; 2] = [tier, Arc::new(Optimized::above_another())];
         let state = CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start);
         Ok(Arc::new(state.counted_by(&self.counters)))
     }

@@ -4,7 +4,7 @@ use crate::{CompileError, CompileMode, FuncName};
 use engine_baseline::{BaselineCompiler, ModuleEnv};
 use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features};
 use engine_machine::{CodeBatch, CodeFlags, Entry};
-use engine_optimizer::OptimizingCompiler;
+use engine_optimizer::{OptimizingCompiler, Passes};
 use std::sync::Arc;
 
 /// A compiler for functions. Registered once for an engine; used by all its threads.
@@ -66,9 +66,9 @@ impl Tiering {
     }
 
     /// Whoever compiles a function first.
-    pub(crate) fn first(self) -> Arc<dyn Tier> {
+    pub fn first(self) -> Arc<dyn Tier> {
         match self {
-            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized { alone: true }),
+            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized::default()),
             Tiering::Off(engine_machine::Tier::Baseline) | Tiering::Eager | Tiering::Dynamic => {
                 Arc::new(Baseline)
             }
@@ -91,11 +91,10 @@ impl Tiering {
 /// That of the first function that does not compile.
 pub fn compile_all(
     decoded: &DecodedModule,
-    tiering: Tiering,
+    tier: &dyn Tier,
     flags: CodeFlags,
 ) -> Result<CodeBatch, CompileError> {
     let env = ModuleEnv::new(decoded.module.clone(), flags);
-    let tier = tiering.first();
     let mut functions = tier.functions(&env);
     for func in 0..decoded.module.num_defined_functions() {
         let func = DefinedFuncIndex(func);
@@ -144,6 +143,22 @@ impl<'a> FunctionCompiler<'a> for BaselineCompiler<'a> {
 pub struct Optimized {
     /// Whether it is the only tier, so that what it declines has to be compiled by the single-pass compiler. As a second tier, it leaves that as it is.
     pub alone: bool,
+    /// The passes that run.
+    pub passes: Passes,
+}
+
+impl Default for Optimized {
+    /// Alone, with all passes.
+    fn default() -> Optimized {
+        Optimized { alone: true, passes: Passes::default() }
+    }
+}
+
+impl Optimized {
+    /// As the second tier.
+    pub(crate) fn above_another() -> Optimized {
+        Optimized { alone: false, ..Optimized::default() }
+    }
 }
 
 impl Tier for Optimized {
@@ -151,8 +166,10 @@ impl Tier for Optimized {
         "optimized"
     }
     fn functions<'a>(&self, env: &'a ModuleEnv) -> Box<dyn FunctionCompiler<'a> + 'a> {
+        let mut optimizing = OptimizingCompiler::new(env);
+        optimizing.set_passes(self.passes);
         Box::new(OptimizedOrBaseline {
-            optimizing: OptimizingCompiler::new(env),
+            optimizing,
             baseline: self.alone.then(|| BaselineCompiler::new(env)),
             empty: CodeBatch::default(),
         })

@@ -519,6 +519,27 @@ impl Graph {
         self.insts[value.index()] = Inst::unary(Op::Alias, kind, with);
     }
 
+    /// Removes pinned instructions that became other values from their blocks.
+    pub fn drop_replaced(&mut self) {
+        let mut kept = 0;
+        for at in 0..self.layout.len() {
+            let block = self.layout[at].index();
+            let (from, to) = self.blocks[block].insts;
+            // In a changed layout blocks do not lie one behind the other.
+            let start = if self.irregular { from } else { kept };
+            let mut end = start;
+            for i in from..to {
+                let value = self.order[i as usize];
+                if self.insts[value.index()].op != Op::Alias {
+                    self.order[end as usize] = value;
+                    end += 1;
+                }
+            }
+            self.blocks[block].insts = (start, end);
+            kept = end;
+        }
+    }
+
     /// Appends an instruction to no block.
     pub fn push(&mut self, inst: Inst, offset: u32) -> Value {
         self.insts.push(inst);

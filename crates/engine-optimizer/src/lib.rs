@@ -4,6 +4,8 @@
 //!  build/         the graph, from the body's operators
 //!  ir.rs          the graph: blocks with parameters, pinned instructions, pure operations that float
 //!  fold.rs        what a pure operation is equal to; division.rs: division by constants
+//!  memory.rs      loads of what is known, checks of what was checked
+//!  passes.rs      which passes there are; dump.rs: the graph as text
 //!  prune.rs       an entry into a loop becomes the only one
 //!  dominators.rs schedule.rs   where pure operations go
 //!  spill.rs       values over calls
@@ -18,15 +20,20 @@
 mod build;
 mod division;
 mod dominators;
+mod dump;
 mod emit;
 mod fold;
 mod ir;
 mod lir;
 mod lower;
+mod memory;
+mod passes;
 mod prune;
 mod regalloc;
 mod schedule;
 mod spill;
+
+pub use passes::{Pass, Passes, UnknownPass};
 
 use build::Builder;
 use emit::{Emit, Scratch};
@@ -34,6 +41,7 @@ use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features, FuncIndex,
 use engine_machine::masm::Masm;
 use engine_machine::{Aarch64, Arch, CodeBatch, Entry, ModuleEnv, Tier, X64};
 use lower::Lower;
+use memory::Memory;
 use regalloc::Allocator;
 use schedule::Schedule;
 use spill::Spill;
@@ -75,6 +83,29 @@ impl<'a> OptimizingCompiler<'a> {
             Arch::Aarch64 => AnyCompiler::Aarch64(Box::new(Compiler::new(env))),
         };
         OptimizingCompiler { inner }
+    }
+
+    /// Runs only these passes from now on.
+    pub fn set_passes(&mut self, passes: Passes) {
+        each!(&mut self.inner, compiler => compiler.passes = passes)
+    }
+
+    /// The graph of a function after a pass, as text for people.
+    ///
+    /// # Errors
+    /// If the function is declined.
+    pub fn graph_after(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        pass: Pass,
+    ) -> Result<String, Declined> {
+        each!(&mut self.inner, compiler => {
+            compiler.watched = Some(pass);
+            let result = compiler.graph(decoded, func);
+            compiler.watched = None;
+            result
+        })
     }
 
     /// Compiles a function and adds it to the batch.
@@ -119,6 +150,11 @@ struct Compiler<'a, M> {
     builder: Builder<'a>,
     schedule: Schedule,
     spill: Spill,
+    memory: Memory,
+    passes: Passes,
+    /// After which pass the graph is wanted as text, and the text.
+    watched: Option<Pass>,
+    text: String,
     lower: Lower<'a>,
     allocator: Allocator,
     scratch: Scratch,
@@ -136,6 +172,10 @@ impl<'a, M: Masm> Compiler<'a, M> {
             builder: Builder::new(env),
             schedule: Schedule::default(),
             spill: Spill::default(),
+            memory: Memory::default(),
+            passes: Passes::ALL,
+            watched: None,
+            text: String::new(),
             lower: Lower::new::<M>(env),
             allocator: Allocator::new::<M>(),
             scratch: Scratch::default(),
@@ -176,6 +216,15 @@ impl<'a, M: Masm> Compiler<'a, M> {
         Err(declined("its code is too large for the CPU's branches"))
     }
 
+    /// The text of the graph after the pass that is watched.
+    fn graph(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex) -> Result<String, Declined> {
+        let index = self.env.module.func_index(func);
+        self.text.clear();
+        let result = self.optimize(decoded, func, decoded.body(func), Entry::Function);
+        result.map_err(|reason| Declined { func: index, reason })?;
+        Ok(core::mem::take(&mut self.text))
+    }
+
     /// Everything up to the low-level form.
     fn optimize(
         &mut self,
@@ -198,8 +247,20 @@ impl<'a, M: Masm> Compiler<'a, M> {
         }
         self.builder.finish()?;
         let graph = &mut self.builder.graph;
+        if self.passes.contains(Pass::Memory) {
+            self.memory.run(graph, self.env);
+        }
+        if self.watched == Some(Pass::Memory) {
+            self.text = graph.text(None);
+        }
         self.schedule.run(graph)?;
-        self.spill.run(graph, &mut self.schedule);
+        self.spill.clear();
+        if self.passes.contains(Pass::Spill) {
+            self.spill.run(graph, &mut self.schedule);
+        }
+        if self.watched == Some(Pass::Spill) {
+            self.text = graph.text(Some(&self.schedule));
+        }
         self.lower.run::<M>(graph, &self.schedule, index);
         Ok(())
     }

@@ -66,8 +66,12 @@ pub(crate) struct Spill {
 const NOWHERE: u32 = u32::MAX;
 
 impl Spill {
-    pub fn run(&mut self, graph: &mut Graph, schedule: &mut Schedule) {
+    /// Forgets the last function.
+    pub fn clear(&mut self) {
         self.num_slots = 0;
+    }
+
+    pub fn run(&mut self, graph: &mut Graph, schedule: &mut Schedule) {
         if graph.calls.is_empty() {
             return;
         }

@@ -12,9 +12,11 @@ use crate::input;
 use crate::options::{Cpu, EngineOptions, MemoryMode, Tier};
 use crate::stats::compile_batch;
 use clap::{Args, ValueEnum};
-use engine_decoder::{DecodedModule, Features, FuncIndex};
+use engine_compiler::Optimized;
+use engine_decoder::{DecodedModule, DefinedFuncIndex, Features, FuncIndex};
 use engine_instance::{Context as _, Error, Result};
-use engine_machine::{AccessMode, Arch, CodeFlags, TargetFeatures};
+use engine_machine::{AccessMode, Arch, CodeFlags, ModuleEnv, TargetFeatures};
+use engine_optimizer::{OptimizingCompiler, Pass, Passes};
 pub use listing::{Line, Listing};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -47,6 +49,12 @@ pub struct ObjdumpArgs {
     /// For which CPU; this machine's if left out. Another machine's code is made for its least CPU
     #[arg(long, value_name = "ARCH")]
     arch: Option<TargetArch>,
+    /// Show the graph after this pass of the optimiser instead of code: `memory`, `spill`
+    #[arg(long, value_name = "PASS")]
+    pass: Option<Pass>,
+    /// Leave out this pass of the optimiser; may be given several times
+    #[arg(long, value_name = "PASS")]
+    disable_pass: Vec<Pass>,
     /// Only this function: an index or a name
     #[arg(long, value_name = "N|NAME")]
     func: Option<String>,
@@ -61,6 +69,8 @@ pub struct DumpOptions {
     pub tier: Tier,
     /// How it is made.
     pub flags: CodeFlags,
+    /// Passes of the optimising compiler.
+    pub passes: Passes,
 }
 
 impl DumpOptions {
@@ -69,6 +79,7 @@ impl DumpOptions {
     pub fn floor(arch: Arch) -> DumpOptions {
         DumpOptions {
             tier: Tier::Baseline,
+            passes: Passes::ALL,
             flags: CodeFlags {
                 target: TargetFeatures::floor(arch),
                 memory_access: AccessMode::Guarded,
@@ -88,12 +99,46 @@ impl DumpOptions {
 pub fn dump(bytes: &[u8], options: &DumpOptions, only: Option<&str>) -> Result<Vec<Listing>> {
     let decoded = DecodedModule::decode(bytes.to_vec(), Features::default())?;
     let only = only.map(|name| find_function(&decoded, name)).transpose()?;
-    let batch = compile_batch(&decoded, options.tier, &options.flags)?;
+    let batch = match options.tier {
+        // Other tiers begin so.
+        Tier::Baseline | Tier::Dynamic | Tier::Eager => {
+            compile_batch(&decoded, options.tier, &options.flags)?
+        }
+        Tier::Optimized => engine_compiler::compile_all(
+            &decoded,
+            &Optimized { passes: options.passes, ..Optimized::default() },
+            options.flags,
+        )
+        .map_err(Error::new)?,
+    };
     let operators = listing::Operators::new(bytes)?;
     let functions = batch.functions.iter().filter(|function| only.is_none_or(|only| function.func == only));
     Ok(functions
         .map(|function| Listing::new(&decoded, &batch, function, &options.flags, &operators))
         .collect())
+}
+
+/// The graphs of a module's functions, or of one of them, after a pass of the optimising compiler.
+///
+/// # Errors
+/// If the module is invalid, or `only` is no function that it defines.
+pub fn graphs(bytes: &[u8], options: &DumpOptions, only: Option<&str>, pass: Pass) -> Result<String> {
+    let decoded = DecodedModule::decode(bytes.to_vec(), Features::default())?;
+    let only = only.map(|name| find_function(&decoded, name)).transpose()?;
+    let env = ModuleEnv::new(decoded.module.clone(), options.flags);
+    let mut compiler = OptimizingCompiler::new(&env);
+    compiler.set_passes(options.passes);
+    let mut text = String::new();
+    for func in (0..decoded.module.num_defined_functions()).map(DefinedFuncIndex) {
+        let index = decoded.module.func_index(func);
+        if only.is_some_and(|only| only != index) {
+            continue;
+        }
+        let graph =
+            compiler.graph_after(&decoded, func, pass).unwrap_or_else(|declined| format!("{declined}\n"));
+        text.push_str(&format!("function {index}:\n{graph}\n"));
+    }
+    Ok(text)
 }
 
 fn find_function(decoded: &DecodedModule, name: &str) -> Result<FuncIndex> {
@@ -112,6 +157,7 @@ pub(crate) fn run(args: &ObjdumpArgs) -> Result<()> {
         args.arch.map(Arch::from).or(Arch::host()).context("this CPU architecture is not supported")?;
     let mut options = DumpOptions::floor(arch);
     options.tier = args.engine.tier;
+    options.passes = args.disable_pass.iter().fold(Passes::ALL, |passes, &pass| passes.without(pass));
     if let (Cpu::Native, Some(features)) = (args.engine.cpu, host)
         && features.arch == arch
     {
@@ -119,6 +165,11 @@ pub(crate) fn run(args: &ObjdumpArgs) -> Result<()> {
     }
     if args.engine.memory_mode == MemoryMode::Checked {
         options.flags.memory_access = AccessMode::Checked;
+    }
+    if let Some(pass) = args.pass {
+        let text = graphs(&bytes, &options, args.func.as_deref(), pass)
+            .with_context(|| input::display_name(&args.file))?;
+        return std::io::stdout().lock().write_all(text.as_bytes()).map_err(Error::new);
     }
     let listings =
         dump(&bytes, &options, args.func.as_deref()).with_context(|| input::display_name(&args.file))?;

@@ -3,8 +3,8 @@
 use super::listing::{Instruction, TARGET};
 use super::tables;
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, Formatter as _, Instruction as Decoded, IntelFormatter, OpKind,
-    SymbolResolver, SymbolResult,
+    Decoder, DecoderOptions, FlowControl, Formatter as _, Instruction as Decoded, IntelFormatter, Mnemonic,
+    OpKind, SymbolResolver, SymbolResult,
 };
 
 /// Writes [`TARGET`] wherever an instruction has a code address.
@@ -49,8 +49,13 @@ pub(super) fn disassemble(code: &[u8]) -> Vec<Instruction> {
 
     let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
     let mut instructions = Vec::new();
-    while decoder.can_decode() {
+    // Where the constants begin that float operations refer to; nothing but constants follows.
+    let mut constants = code.len() as u64;
+    while decoder.can_decode() && decoder.ip() < constants {
         let decoded = decoder.decode();
+        if decoded.is_ip_rel_memory_operand() && decoded.mnemonic() != Mnemonic::Lea {
+            constants = constants.min(decoded.ip_rel_memory_address());
+        }
         let mut text = String::new();
         formatter.format(&decoded, &mut text);
         instructions.push(Instruction {
@@ -71,6 +76,16 @@ pub(super) fn disassemble(code: &[u8]) -> Vec<Instruction> {
             // The end is inside of the code.
             let _ = decoder.set_position(end as usize);
         }
+    }
+    for (i, bytes) in code[constants as usize..].chunks_exact(8).enumerate() {
+        let bits = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
+        let text = format!(".constant {bits:#x}");
+        instructions.push(Instruction {
+            offset: constants as u32 + 8 * i as u32,
+            length: 8,
+            target: None,
+            text,
+        });
     }
     instructions
 }

@@ -1,7 +1,7 @@
 use super::header::{HEADER_SIZE, Header};
 use super::*;
 use crate::cache::ModuleHash;
-use crate::tier::{Baseline, FunctionCompiler, Tier, Tiering, compile_all};
+use crate::tier::{Baseline, FunctionCompiler, Tier, compile_all};
 use bytes::Bytes;
 use engine_baseline::ModuleEnv;
 use engine_decoder::{DecodedModule, DefinedFuncIndex, Features};
@@ -71,7 +71,7 @@ fn facts(batch: &CodeBatch, function: &CompiledFunction) -> String {
 
 #[test]
 fn functions_come_back_as_they_were() {
-    let batch = compile_all(&decode_text(TEXT), Tiering::default(), flags()).unwrap();
+    let batch = compile_all(&decode_text(TEXT), &Baseline, flags()).unwrap();
     assert!(batch.functions.len() == 3 && !batch.relocations.is_empty() && !batch.header_values.is_empty());
     let (mut again, mut record) = (CodeBatch::default(), Vec::new());
     // Backwards, so that nothing is where it was.
@@ -85,7 +85,7 @@ fn functions_come_back_as_they_were() {
 
 #[test]
 fn what_is_no_record_changes_nothing() {
-    let batch = compile_all(&decode_text(TEXT), Tiering::default(), flags()).unwrap();
+    let batch = compile_all(&decode_text(TEXT), &Baseline, flags()).unwrap();
     let mut record = Vec::new();
     encode(&batch, &batch.functions[0], &mut record);
     let mut target = CodeBatch::default();
@@ -171,7 +171,7 @@ fn what_an_artifact_has_is_not_compiled() {
         let func = DefinedFuncIndex(func);
         functions.compile(&decoded, func, decoded.body_at(func), Entry::Function).unwrap();
     }
-    let (batch, expected) = (functions.batch(), compile_all(&decoded, Tiering::default(), flags()).unwrap());
+    let (batch, expected) = (functions.batch(), compile_all(&decoded, &Baseline, flags()).unwrap());
     for (found, expected_function) in batch.functions.iter().zip(&expected.functions) {
         assert_eq!(facts(batch, found), facts(&expected, expected_function));
     }
@@ -187,7 +187,7 @@ fn what_an_artifact_lacks_is_compiled() {
     let mut functions = tier.functions(&env);
     let func = DefinedFuncIndex(2);
     functions.compile(&decoded, func, decoded.body_at(func), Entry::Function).unwrap();
-    let (batch, expected) = (functions.batch(), compile_all(&decoded, Tiering::default(), flags()).unwrap());
+    let (batch, expected) = (functions.batch(), compile_all(&decoded, &Baseline, flags()).unwrap());
     assert_eq!(facts(batch, &batch.functions[0]), facts(&expected, &expected.functions[2]));
 }
 

@@ -134,12 +134,6 @@ fn settings_must_agree() {
     );
     assert!(
         refused(|config| {
-            config.interruptible(false);
-        })
-        .contains("interruption")
-    );
-    assert!(
-        refused(|config| {
             config.canonicalize_nans(true);
         })
         .contains("NaN")
@@ -148,6 +142,16 @@ fn settings_must_agree() {
     let mut config = Config::new();
     let error = error_of(deserialize(&Engine::new(config.wasm_features(fewer)).unwrap(), &bytes));
     assert!(error.to_string().contains("bulk-memory"), "{error}");
+}
+
+#[test]
+fn code_that_can_be_interrupted_runs_where_nobody_does() {
+    let mut config = Config::new();
+    let never = Engine::new(config.interruptible(false)).unwrap();
+    let polls = Engine::default();
+    check(&deserialize(&never, &bytes_of(&polls)).unwrap());
+    let error = error_of(deserialize(&polls, &bytes_of(&never)));
+    assert!(error.to_string().contains("interruption"), "{error}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn every_function_is_optimised_when_asked_for() {
     let text = r#"(module (func (export "f") (param i32) (result i32) local.get 0) (func))"#;
     let job = Module::compile_async(&engine, wat::parse_str(text).unwrap());
     let (sender, events) = std::sync::mpsc::channel();
-    job.on_event(move |event| drop(sender.send(event)));
+    job.on_event(move |event| sender.send(event).unwrap_or_default());
     let module = job.wait().unwrap();
     use CompilationEvent::*;
     assert_eq!(events.iter().take(2).collect::<Vec<_>>(), [FinishedBaseline, FinishedTopTier]);

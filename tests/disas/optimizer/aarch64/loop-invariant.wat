@@ -1,0 +1,40 @@
+;; The product is computed before the loop; the loop is tested at its end.
+(module
+  (memory 1)
+  (func (param i32 i32) (result i32) (local i32)
+    (loop
+      (local.set 2 (i32.add (local.get 2) (i32.load offset=8 (local.get 0))))
+      (local.set 0 (i32.add (local.get 0) (i32.mul (local.get 1) (local.get 1))))
+      (br_if 0 (i32.lt_u (local.get 0) (local.get 1))))
+    (local.get 2)))
+
+;; function 0:
+;;   stp x29, x30, [sp, #-0x10]!
+;;   mov x29, sp
+;;   sub sp, sp, #0x10
+;;   stur x28, [x29, #-0x8]
+;;   ldr x16, [x28]
+;;   ldr x16, [x16]
+;;   cmp sp, x16
+;;   b.ls L2
+;;   ldr x27, [x28, #0x8]
+;;   mul w4, w1, w1
+;;   mov w8, #0x0
+;; L1:
+;;   ldr x16, [x28]
+;;   ldr x16, [x16]
+;;   cmp sp, x16
+;;   b.ls L3
+;;   add x17, x27, x0
+;;   ldr w11, [x17, #0x8]                    ; i32.load offset=8 (trap: out of bounds memory access)
+;;   add w8, w8, w11
+;;   add w0, w4, w0
+;;   cmp w0, w1
+;;   b.lo L1
+;;   mov sp, x29
+;;   ldp x29, x30, [sp], #0x10
+;;   ret
+;; L2:
+;;   brk #0xc0de                             ; (trap: call stack exhausted)
+;; L3:
+;;   brk #0xc0de                             ; loop (trap: interrupt)
