@@ -370,7 +370,7 @@ impl<'a, M: Masm> Generator<'a, M> {
 
     fn end_if_without_else(&mut self, top: usize, else_label: Label, if_state: Homes) {
         let (label, results) = (self.control[top].label, self.control[top].results);
-        if self.control[top].at_label.is_none() && results.len() == 0 {
+        if self.control[top].at_label.is_none() && results.is_empty() {
             // Make the false edge the first edge: it needs no code, and both labels meet here.
             let mut state = if_state;
             if self.reachable {
@@ -592,7 +592,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             // nobody the allocator knows, so they move to operands of their own for the while.
             self.with_condition_kept(condition, |this| this.top_to_result_home(kinds.get(0)));
         }
-        let copies = kinds.len() > 1 || (is_loop && kinds.len() > 0);
+        let copies = kinds.len() > 1 || (is_loop && !kinds.is_empty());
         if kinds.len() > 1 {
             self.spill_top(kinds.len());
         }

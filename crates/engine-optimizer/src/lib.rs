@@ -9,7 +9,7 @@
 //!  prune.rs       an entry into a loop becomes the only one
 //!  dominators.rs schedule.rs   where pure operations go
 //!  spill.rs       values over calls
-//!  lir.rs lower.rs             machine operations on virtual registers
+//!  lir.rs lower.rs lower/      machine operations on virtual registers
 //!  regalloc.rs    registers
 //!  emit.rs        machine code
 //! ```

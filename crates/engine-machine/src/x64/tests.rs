@@ -122,16 +122,53 @@ fn shifts_with_and_without_bmi2() {
 #[test]
 fn floats() {
     let reg = Operand::Reg;
-    check("addsd xmm1, xmm9", |a| a.float_binary(FloatBinary::Add, ValKind::F64, X1, X1, reg(X9)));
-    check("movaps xmm15, xmm9; subss xmm15, xmm1; movaps xmm1, xmm15", |a| {
-        a.float_binary(FloatBinary::Sub, ValKind::F32, X1, X9, reg(X1));
-    });
-    check("mulsd xmm1, [rbp-20h]", |a| {
-        a.float_binary(FloatBinary::Mul, ValKind::F64, X1, X1, Operand::Frame(-32));
-    });
+    let add = |a: &mut X64| a.float_binary(FloatBinary::Add, ValKind::F64, X1, X1, reg(X9));
+    check("vaddsd xmm1, xmm1, xmm9", add);
+    assert_eq!(text(false, add), "addsd xmm1, xmm9");
+    let subtract = |a: &mut X64| a.float_binary(FloatBinary::Sub, ValKind::F32, X1, X9, reg(X1));
+    check("vsubss xmm1, xmm9, xmm1", subtract);
+    assert_eq!(text(false, subtract), "movaps xmm15, xmm9; subss xmm15, xmm1; movaps xmm1, xmm15");
+    let multiply = |a: &mut X64| a.float_binary(FloatBinary::Mul, ValKind::F64, X9, X1, Operand::Frame(-32));
+    check("vmulsd xmm9, xmm1, [rbp-20h]", multiply);
+    assert_eq!(text(false, multiply), "movaps xmm9, xmm1; mulsd xmm9, [rbp-20h]");
+    let at = Operand::Memory(Address { base: BASE, index: Some(R12), offset: 8 });
+    check("vdivss xmm1, xmm9, [r15+r12+8]", |a| a.float_binary(FloatBinary::Div, ValKind::F32, X1, X9, at));
     check("roundsd xmm9, xmm9, 9", |a| a.float_unary(FloatUnary::Floor, ValKind::F64, X9, X9));
     check("movq r12, xmm9", |a| a.convert(Conversion::Reinterpret { from: ValKind::F64 }, R12, X9));
     check("movd xmm9, esi", |a| a.convert(Conversion::Reinterpret { from: ValKind::I32 }, X9, RSI));
+}
+
+#[test]
+fn operands_in_memory() {
+    let at = Operand::Memory(Address { base: BASE, index: Some(RCX), offset: 16 });
+    check("add eax, [r15+rcx+10h]", |a| a.alu(Alu::Add, Size::S32, RAX, RAX, at));
+    check("imul rdx, [r15+rcx+10h]", |a| a.alu(Alu::Mul, Size::S64, RDX, RDX, at));
+    check("cmp rsi, [r15+rcx+10h]", |a| a.cmp(Size::S64, RSI, at));
+    check("lea edx, [rax+r12*4]", |a| a.add_shifted(Size::S32, RDX, RAX, R12, 2, 0));
+    check("mul rcx", |a| a.multiply_high(false, RDX, RAX, RCX));
+    check("imul r13", |a| a.multiply_high(true, RDX, RAX, R13));
+}
+
+#[test]
+fn zero_is_compared_only_if_the_flags_do_not_say_it() {
+    check("sub eax, ecx; je 9; nop", |a| {
+        a.alu(Alu::Sub, Size::S32, RAX, RAX, Operand::Reg(RCX));
+        a.cmp_zero(Size::S32, RAX);
+        let label = a.emitter.new_label();
+        a.branch(Cond::Eq, label);
+        a.byte(0x90);
+        a.emitter.bind(label);
+    });
+    check("sub eax, ecx; test rax, rax", |a| {
+        a.alu(Alu::Sub, Size::S32, RAX, RAX, Operand::Reg(RCX));
+        a.cmp_zero(Size::S64, RAX);
+    });
+    check("sub eax, ecx; test eax, eax", |a| {
+        a.alu(Alu::Sub, Size::S32, RAX, RAX, Operand::Reg(RCX));
+        let label = a.emitter.new_label();
+        a.emitter.bind(label);
+        a.cmp_zero(Size::S32, RAX);
+    });
 }
 
 #[test]

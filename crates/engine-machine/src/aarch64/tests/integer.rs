@@ -34,6 +34,24 @@ fn moves() {
 }
 
 #[test]
+fn shifted_operands_and_upper_halves() {
+    expect(
+        |asm| {
+            asm.add_shifted(S32, x(8), x(9), x(10), 2, 0);
+            asm.add_shifted(S64, x(8), x(9), x(10), 3, 16);
+            asm.multiply_high(true, x(8), x(9), x(10));
+            asm.multiply_high(false, x(8), x(9), x(10));
+        },
+        "
+            add w8, w9, w10, lsl #2
+            add x16, x9, x10, lsl #3
+            add x8, x16, #0x10
+            smulh x8, x9, x10
+            umulh x8, x9, x10",
+    );
+}
+
+#[test]
 fn arithmetic_on_registers() {
     expect(
         |asm| {
