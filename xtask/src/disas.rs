@@ -13,7 +13,7 @@ use crate::tally::Tally;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use engine_cli::objdump::{DumpOptions, dump};
 use engine_cli::options::Tier;
-use engine_machine::{AccessMode, Arch, TargetFeatures};
+use engine_machine::{AccessMode, Arch, Entry, TargetFeatures};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -119,6 +119,7 @@ fn options(file: &Path, module: &str) -> Result<DumpOptions> {
             ("spectre", "off") => options.flags.spectre = false,
             ("interruptible", "off") => options.flags.interruptible = false,
             ("tier-up", budget) => options.flags.tier_up_budget = budget.parse()?,
+            ("loop", offset) => options.entry = Entry::Loop { wasm_offset: offset.parse()? },
             ("nans", "canonical") => options.flags.canonicalize_nans = true,
             ("cpu", list) => {
                 list.split(',').try_for_each(|name| enable(&mut options.flags.target, name.trim()))?

@@ -13,6 +13,9 @@ use engine_machine::abi::frame;
 use engine_machine::emitter::Label;
 use engine_machine::masm::{Cond, Masm, Operand, Size};
 
+/// A body of more bytes has another budget for each time as many.
+const BYTES_A_BUDGET: usize = 2048;
+
 /// Bytes of Wasm that one entry or turn counts as at most: not all of a large body is executed.
 const MOST_CHARGED: usize = 1000;
 
@@ -31,7 +34,9 @@ const CONSTANTS_DEPTH: usize = 64;
 impl<M: Masm> Generator<'_, M> {
     /// What executing this many bytes of Wasm adds to the function's counter, which carries when the budget is used up.
     fn charge(&self, bytes: usize) -> u32 {
-        let budget = u64::from(self.env.flags.tier_up_budget);
+        // What a large body costs to optimise it has to earn first.
+        let size = 1 + (self.body_len / BYTES_A_BUDGET) as u64;
+        let budget = u64::from(self.env.flags.tier_up_budget) * size;
         let step = ((bytes.max(1) as u64) << 32).div_ceil(budget);
         step.min(u64::from(u32::MAX)) as u32
     }

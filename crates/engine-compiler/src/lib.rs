@@ -287,8 +287,7 @@ impl Compiler {
         if let Some(entry) = native.loop_entry(func, wasm_offset) {
             return Some(entry);
         }
-        let asked = state.ask_loop(func, wasm_offset);
-        if state.ask_function(func) | asked {
+        if state.ask_function(func) | state.ask_loop(func, wasm_offset) {
             self.go_on(state);
         }
         native.loop_entry(func, wasm_offset)

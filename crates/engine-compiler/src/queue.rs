@@ -96,6 +96,7 @@ impl Queue {
         let hottest = units.max_by_key(|(i, unit)| (heat(unit), core::cmp::Reverse(*i))).map(|(i, _)| i);
         let unit = hottest.and_then(|i| self.units.remove(i));
         self.bytes -= unit.as_ref().map_or(0, |unit| unit.body.len());
+        self.count();
         (unit.into_iter().collect(), Bodies { segments: Vec::new() })
     }
 

@@ -17,6 +17,9 @@ use engine_machine::Entry;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// A body of at most so many bytes costs so little to optimise that its loops need not wait for it.
+const SMALL_BODY: usize = 4096;
+
 /// What has come of a function or loop that was hot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -91,8 +94,13 @@ impl TierUp {
         status.compare_exchange(cold, queued, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// A loop is asked for. Whether it is to be queued.
-    fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32) -> bool {
+    /// A loop is asked for. Whether it is to be queued: at once if it is to come `first`, or else when the function has been optimised and frames of
+    /// its old code are still in the loop.
+    fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32, first: bool) -> bool {
+        let Some(status) = self.functions.get(func.index()) else { return false };
+        if !first && status.load(Ordering::Relaxed) != Status::Optimized as u8 {
+            return false;
+        }
         let mut loops = self.loops();
         let hot = loops.entry((func.0, wasm_offset)).or_insert(HotLoop { status: Status::Cold, heat: 0 });
         hot.heat = hot.heat.saturating_add(1);
@@ -165,8 +173,10 @@ impl CompilationState {
 
     /// A loop of a function's code asks for code to go on with. Returns whether there is a new unit to be compiled.
     pub(crate) fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32) -> bool {
+        let body = &self.decoded().module.bodies[func.index()];
+        let first = body.len() <= SMALL_BODY;
         self.mode() == CompileMode::Dynamic
-            && self.tier_up_state().ask_loop(func, wasm_offset)
+            && self.tier_up_state().ask_loop(func, wasm_offset, first)
             && self.queue_hot(func, Entry::Loop { wasm_offset })
     }
 

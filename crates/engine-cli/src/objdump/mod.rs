@@ -12,10 +12,10 @@ use crate::input;
 use crate::options::{Cpu, EngineOptions, MemoryMode, Tier};
 use crate::stats::compile_batch;
 use clap::{Args, ValueEnum};
-use engine_compiler::Optimized;
+use engine_compiler::{Optimized, Tier as _};
 use engine_decoder::{DecodedModule, DefinedFuncIndex, Features, FuncIndex};
 use engine_instance::{Context as _, Error, Result};
-use engine_machine::{AccessMode, Arch, CodeFlags, ModuleEnv, TargetFeatures};
+use engine_machine::{AccessMode, Arch, CodeBatch, CodeFlags, Entry, ModuleEnv, TargetFeatures};
 use engine_optimizer::{OptimizingCompiler, Pass, Passes};
 pub use listing::{Line, Listing};
 use std::io::Write as _;
@@ -55,6 +55,9 @@ pub struct ObjdumpArgs {
     /// Leave out this pass of the optimiser; may be given several times
     #[arg(long, value_name = "PASS")]
     disable_pass: Vec<Pass>,
+    /// With `--tier optimized`, show the code with which baseline code is left at the loop whose operator is at this offset of the function's body
+    #[arg(long = "loop", value_name = "OFFSET")]
+    loop_offset: Option<u32>,
     /// Only this function: an index or a name
     #[arg(long, value_name = "N|NAME")]
     func: Option<String>,
@@ -71,6 +74,8 @@ pub struct DumpOptions {
     pub flags: CodeFlags,
     /// Passes of the optimising compiler.
     pub passes: Passes,
+    /// Where optimised code is entered.
+    pub entry: Entry,
 }
 
 impl DumpOptions {
@@ -80,6 +85,7 @@ impl DumpOptions {
         DumpOptions {
             tier: Tier::Baseline,
             passes: Passes::ALL,
+            entry: Entry::Function,
             flags: CodeFlags {
                 target: TargetFeatures::floor(arch),
                 memory_access: AccessMode::Guarded,
@@ -104,18 +110,32 @@ pub fn dump(bytes: &[u8], options: &DumpOptions, only: Option<&str>) -> Result<V
         Tier::Baseline | Tier::Dynamic | Tier::Eager => {
             compile_batch(&decoded, options.tier, &options.flags)?
         }
-        Tier::Optimized => engine_compiler::compile_all(
-            &decoded,
-            &Optimized { passes: options.passes, ..Optimized::default() },
-            options.flags,
-        )
-        .map_err(Error::new)?,
+        Tier::Optimized => {
+            let tier = Optimized { passes: options.passes, ..Optimized::default() };
+            match options.entry {
+                Entry::Function => {
+                    engine_compiler::compile_all(&decoded, &tier, options.flags).map_err(Error::new)?
+                }
+                entry => compile_loops(&decoded, tier, options.flags, entry),
+            }
+        }
     };
     let operators = listing::Operators::new(bytes)?;
     let functions = batch.functions.iter().filter(|function| only.is_none_or(|only| function.func == only));
     Ok(functions
         .map(|function| Listing::new(&decoded, &batch, function, &options.flags, &operators))
         .collect())
+}
+
+/// Compiles the functions of a module that have the loop in which `entry` is.
+fn compile_loops(decoded: &DecodedModule, tier: Optimized, flags: CodeFlags, entry: Entry) -> CodeBatch {
+    let env = ModuleEnv::new(decoded.module.clone(), flags);
+    let mut functions = Optimized { alone: false, ..tier }.functions(&env);
+    for func in (0..decoded.module.num_defined_functions()).map(DefinedFuncIndex) {
+        // Functions that have no such loop are declined.
+        let _ = functions.compile(decoded, func, decoded.body_at(func), entry);
+    }
+    functions.take_batch(CodeBatch::default())
 }
 
 /// The graphs of a module's functions, or of one of them, after a pass of the optimising compiler.
@@ -157,6 +177,9 @@ pub(crate) fn run(args: &ObjdumpArgs) -> Result<()> {
         args.arch.map(Arch::from).or(Arch::host()).context("this CPU architecture is not supported")?;
     let mut options = DumpOptions::floor(arch);
     options.tier = args.engine.tier;
+    if let Some(wasm_offset) = args.loop_offset {
+        options.entry = Entry::Loop { wasm_offset };
+    }
     options.passes = args.disable_pass.iter().fold(Passes::ALL, |passes, &pass| passes.without(pass));
     if let (Cpu::Native, Some(features)) = (args.engine.cpu, host)
         && features.arch == arch

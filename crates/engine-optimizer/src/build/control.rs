@@ -158,6 +158,12 @@ impl<'a> Builder<'a> {
         if !self.reachable {
             return;
         }
+        if let Entry::Loop { wasm_offset } = self.entry
+            && wasm_offset == self.offset
+            && self.loop_entry.is_none()
+        {
+            self.meet_baseline(params);
+        }
         let index = self.graph.loops.len() as u32;
         let header = self.graph.new_block(index);
         self.graph.loops.push(LoopData { header, parent: self.in_loop, depth: 0 });
@@ -167,12 +173,6 @@ impl<'a> Builder<'a> {
         self.burn(params.len() as u32);
         let edge = self.edge(header, params.len());
         self.end_block(Term::Jump(edge));
-        if let Entry::Loop { wasm_offset } = self.entry
-            && wasm_offset == self.offset
-            && self.loop_entry.is_none()
-        {
-            self.enter_loop(header, params);
-        }
         self.switch_to(header);
         let height = self.control[top].height as usize;
         self.stack.truncate(height);
@@ -182,8 +182,24 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A second way to a loop's header: from baseline code, with all variables in their slots of its frame.
-    fn enter_loop(&mut self, header: Block, params: Kinds<'a>) {
+    /// Before the loop that is to be entered: a block in which the way from outside the loop meets that from baseline code. The loop's header is not that
+    /// block, or it would be the header of the loops around it as well, and the allocator would take the inner loop for the outer.
+    fn meet_baseline(&mut self, params: Kinds<'a>) {
+        let block = self.graph.new_block(self.in_loop);
+        let values: Vec<Value> = (0..params.len()).map(|i| self.new_param(block, params.get(i))).collect();
+        self.burn(params.len() as u32);
+        let edge = self.edge(block, params.len());
+        self.end_block(Term::Jump(edge));
+        let height = self.stack.len() - params.len();
+        self.enter_from_baseline(block, params);
+        self.seal(block, &values);
+        self.switch_to(block);
+        self.stack.truncate(height);
+        self.stack.extend_from_slice(&values);
+    }
+
+    /// A second way to a block: from baseline code, with all variables in their slots of its frame.
+    fn enter_from_baseline(&mut self, header: Block, params: Kinds<'a>) {
         let entry = self.graph.new_block(NO_LOOP);
         self.graph.blocks[entry.index()].sealed = true;
         self.switch_to(entry);
