@@ -1,16 +1,19 @@
 //! Compiling a module in the background: decode, compile, make the wrappers of its exports, done.
 //!
 //! ```text
-//!  Waiting ──► Decoding ──► Compiling ──► Done
-//!     │            └── an error ────────────┤
-//!     └── aborted: nobody asks any more ─────┘
+//!  Waiting ──► Decoding ──► Compiling ──► Finishing ──► Done ──► Over
+//!                 └─────────────┴── an error ───┴─────────┘        │
+//!  any ──── aborted: nobody asks any more ─────────────────────────┘
 //! ```
 //! Each step is done by whoever comes first: a worker, or the thread that waits. The job belongs to its handle: workers hold it weakly, and what they are
 //! in the middle of ends by itself.
 
 use crate::cache::Cache;
-use crate::state::{CompilationEvent, CompilationState};
+use crate::events::{Callback, CompilationEvent};
+use crate::state::CompilationState;
 use crate::stored::Plan;
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::{CompileError, Compiler, LazyValidation, Start};
 use bytes::Bytes;
 use core::future::Future;
@@ -19,8 +22,8 @@ use core::task::{Context, Poll, Waker};
 use engine_codemanager::StubCode;
 use engine_decoder::{DecodedModule, ExternType, Features};
 use engine_machine::AccessMode;
-use std::collections::HashSet;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, PoisonError};
 
 /// A module that was compiled in the background.
 #[derive(Debug)]
@@ -33,14 +36,14 @@ pub struct Compiled {
     pub wrappers: Vec<Arc<StubCode>>,
 }
 
-/// A module that is being compiled in the background. A future under any executor; [`wait`](CompileJob::wait) for threads. Dropping it before it is
-/// done aborts it.
+/// A module that is being compiled in the background. A future under any executor; [`wait`](CompileJob::wait) for threads. Dropping it before the
+/// result was taken aborts it.
 #[derive(Debug)]
 pub struct CompileJob {
     job: Arc<Job>,
+    /// Whether somebody works on it in the background.
+    background: bool,
 }
-
-type Callback = Box<dyn Fn(CompilationEvent) + Send + Sync>;
 
 struct Job {
     compiler: Arc<Compiler>,
@@ -49,7 +52,7 @@ struct Job {
     start: Start,
     cache: Option<Arc<Cache>>,
     inner: Mutex<Inner>,
-    /// Signalled when the compilation has begun, and when the job is done.
+    /// Signalled when the compilation has begun, when the job is done, and when a callback returns.
     progress: Condvar,
 }
 
@@ -58,13 +61,17 @@ struct Inner {
     /// Whoever polled last.
     waker: Option<Waker>,
     /// Those that wait for the state to be there.
-    callbacks: Vec<Callback>,
+    callbacks: VecDeque<Callback>,
+    /// The thread that is in one of these.
+    teller: Option<ThreadId>,
 }
 
 enum Phase {
     Waiting(Bytes),
     Decoding,
     Compiling(DecodedModule, Arc<CompilationState>, Plan),
+    /// The first tier is done; its wrappers are being made, or its failure is on its way.
+    Finishing(Arc<CompilationState>),
     Done(Box<Result<Compiled, CompileError>>),
     /// The result was taken, or the job aborted.
     Over,
@@ -76,6 +83,7 @@ impl core::fmt::Debug for Job {
             Phase::Waiting(_) => "waiting",
             Phase::Decoding => "decoding",
             Phase::Compiling(..) => "compiling",
+            Phase::Finishing(_) => "finishing",
             Phase::Done(_) => "done",
             Phase::Over => "over",
         };
@@ -143,7 +151,10 @@ impl Job {
         let (decoded, state, plan) = {
             let mut inner = self.lock();
             match core::mem::replace(&mut inner.phase, Phase::Over) {
-                Phase::Compiling(decoded, state, plan) => (decoded, state, plan),
+                Phase::Compiling(decoded, state, plan) => {
+                    inner.phase = Phase::Finishing(Arc::clone(&state));
+                    (decoded, state, plan)
+                }
                 other => {
                     inner.phase = other;
                     return;
@@ -173,20 +184,30 @@ impl Job {
         Ok(wrappers)
     }
 
+    /// Says what has come of it, unless nobody asks any more.
     fn settle(&self, result: Result<Compiled, CompileError>) {
-        let failed = result.is_err();
-        let (waker, callbacks) = {
-            let mut inner = self.lock();
-            inner.phase = Phase::Done(Box::new(result));
-            (inner.waker.take(), core::mem::take(&mut inner.callbacks))
-        };
+        let mut inner = self.lock();
+        // Only of a module that was not decoded, or they would have moved to its state.
+        while let (Err(_), false) = (&result, matches!(inner.phase, Phase::Over))
+            && let Some(callback) = inner.callbacks.pop_front()
+        {
+            inner.teller = Some(thread::current().id());
+            drop(inner);
+            let telling = Telling(self);
+            callback(CompilationEvent::Failed);
+            drop(telling);
+            inner = self.lock();
+        }
+        if let Phase::Over = inner.phase {
+            drop(inner);
+            return;
+        }
+        inner.phase = Phase::Done(Box::new(result));
+        let waker = inner.waker.take();
+        drop(inner);
         self.progress.notify_all();
         if let Some(waker) = waker {
             waker.wake();
-        }
-        if failed {
-            // The module was not decoded, or they would have moved to its state.
-            callbacks.iter().for_each(|callback| callback(CompilationEvent::Failed));
         }
     }
 
@@ -198,6 +219,16 @@ impl Job {
             // Its outcome comes through the state's events.
             let _ = state.finish_baseline();
         }
+    }
+}
+
+/// A callback being told by a job, until it returns or panics.
+struct Telling<'j>(&'j Job);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        self.0.lock().teller = None;
+        self.0.progress.notify_all();
     }
 }
 
@@ -231,7 +262,8 @@ impl CompileJob {
         start: Start,
         cache: Option<&Arc<Cache>>,
     ) -> CompileJob {
-        let inner = Inner { phase: Phase::Waiting(bytes), waker: None, callbacks: Vec::new() };
+        let phase = Phase::Waiting(bytes);
+        let inner = Inner { phase, waker: None, callbacks: VecDeque::new(), teller: None };
         let job = Arc::new(Job {
             compiler: Arc::clone(compiler),
             features,
@@ -247,9 +279,9 @@ impl CompileJob {
                 job.begin();
             }
         };
-        // If there is nobody to do it, whoever waits does.
-        let _ = compiler.workers().spawn(Box::new(task));
-        CompileJob { job }
+        // If there is nobody to do it, whoever waits or polls does.
+        let background = compiler.workers().spawn(Box::new(task)).is_ok();
+        CompileJob { job, background }
     }
 
     /// Waits until the module is compiled, and compiles it on this thread, too.
@@ -281,10 +313,10 @@ impl CompileJob {
         let mut inner = self.job.lock();
         let state = match &inner.phase {
             Phase::Waiting(_) | Phase::Decoding => {
-                inner.callbacks.push(Box::new(callback));
+                inner.callbacks.push_back(Box::new(callback));
                 return;
             }
-            Phase::Compiling(_, state, _) => Arc::clone(state),
+            Phase::Compiling(_, state, _) | Phase::Finishing(state) => Arc::clone(state),
             Phase::Done(result) => match &**result {
                 Ok(compiled) => Arc::clone(&compiled.state),
                 Err(_) => {
@@ -309,7 +341,7 @@ impl Future for CompileJob {
 
     /// Where no thread compiles in the background, this one does.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.job.compiler.workers().any() {
+        if !self.background {
             self.job.work();
         }
         let mut inner = self.job.lock();
@@ -325,10 +357,23 @@ impl Future for CompileJob {
 
 impl Drop for CompileJob {
     fn drop(&mut self) {
-        let phase = core::mem::replace(&mut self.job.lock().phase, Phase::Over);
-        if let Phase::Compiling(_, state, _) = phase {
-            self.job.compiler.workers().withdraw(&state);
+        let me = thread::current().id();
+        let mut inner = self.job.lock();
+        let phase = core::mem::replace(&mut inner.phase, Phase::Over);
+        while inner.teller.is_some_and(|teller| teller != me) {
+            inner = self.job.progress.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(inner);
+        let state = match phase {
+            Phase::Compiling(_, state, _) | Phase::Finishing(state) => Some(state),
+            // A module that nobody has taken.
+            Phase::Done(result) => result.ok().map(|compiled| compiled.state),
+            Phase::Waiting(_) | Phase::Decoding | Phase::Over => None,
+        };
+        if let Some(state) = state {
             state.abort();
+            // Now it has nothing for which it could be lined up again.
+            self.job.compiler.workers().withdraw(&state);
         }
     }
 }

@@ -7,13 +7,14 @@
 use crate::CompileError;
 use crate::counters::PieceFigures;
 use crate::state::{CompilationState, Level};
+use crate::sync::{Condvar, Mutex};
 use crate::tier::{FunctionCompiler, Tier};
 use crate::unit::Units;
 use engine_baseline::ModuleEnv;
 use engine_decoder::{Body, BodyValidator, DecodedModule, DefinedFuncIndex, Features};
 use engine_machine::{CodeBatch, Entry};
 use std::collections::HashSet;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// When the bodies of functions that are compiled at their first call are validated.

@@ -6,6 +6,7 @@
 //! ```text
 //!  tier.rs      who compiles functions
 //!  state.rs     one module's compilation: units, queues, events, failure
+//!  events.rs    what happens to a module, and who hears of it
 //!  queue.rs     units and the bytes of their bodies
 //!  lazy.rs      functions compiled at their first call
 //!  tier_up.rs   functions and loops that turn out to be hot
@@ -13,6 +14,8 @@
 //!  job.rs       modules compiled in the background
 //!  workers.rs   threads, shared by all modules
 //!  wrappers.rs  code between host and Wasm
+//!  sync.rs      locks and threads, which a model checker may replace
+//!  models/      the orders in which threads may come, all of them or many (tests)
 //!  error.rs     why a module was not compiled
 //!  metrics.rs   figures on all of it: counters.rs, histogram.rs
 //!  unit.rs      one function, told to whoever listens
@@ -27,15 +30,19 @@ pub mod artifact;
 pub mod cache;
 mod counters;
 mod error;
+mod events;
 mod histogram;
 mod in_pieces;
 mod job;
 mod lazy;
 mod metrics;
+#[cfg(all(test, feature = "model"))]
+mod models;
 mod queue;
 mod state;
 mod stored;
 mod streaming;
+mod sync;
 mod tier;
 mod tier_up;
 mod unit;
@@ -43,12 +50,13 @@ mod workers;
 mod wrappers;
 
 pub use error::{CompileError, FuncName};
+pub use events::CompilationEvent;
 pub use histogram::Histogram;
 pub use job::{CompileJob, Compiled};
 pub use lazy::{LazyStats, LazyValidation, Start};
 pub use metrics::{Metrics, TierMetrics};
 pub use queue::CompilationUnit;
-pub use state::{CompilationEvent, CompilationState, CompilationUnitBuilder, CompileMode, Level};
+pub use state::{CompilationState, CompilationUnitBuilder, CompileMode, Level};
 pub use streaming::StreamingCompiler;
 pub use tier::{Baseline, FunctionCompiler, Optimized, Tier, Tiering, compile_all};
 pub use tier_up::TierStats;
@@ -145,7 +153,15 @@ impl Compiler {
         code: CodeConfig,
         executor: Option<Arc<dyn Executor>>,
     ) -> Result<Arc<Compiler>, CompileError> {
-        let manager = CodeManager::new(code)?;
+        Compiler::with_manager(config, CodeManager::new(code)?, executor)
+    }
+
+    /// A compiler with this code memory.
+    fn with_manager(
+        config: CompilerConfig,
+        manager: Arc<CodeManager>,
+        executor: Option<Arc<dyn Executor>>,
+    ) -> Result<Arc<Compiler>, CompileError> {
         let flags = config.flags(AccessMode::Guarded);
         let mut runtime_stubs = Vec::with_capacity(RuntimeEntry::ALL.len());
         for &entry in RuntimeEntry::ALL {

@@ -11,23 +11,25 @@
 //! fails, nothing behind it is begun any more, but everything before it has been taken already and is finished. So the failure
 //! with the lowest offset is found whatever the number of threads.
 //!
-//! **Events.** Every callback hears of each event once, in order, also if it comes late. Callbacks are called without locks held, by whoever
-//! caused the event or registered the callback.
+//! **Events.** Every callback hears of each event once, in order, also if it comes late ([`events`](crate::events)). Callbacks are called without locks
+//! held, by whoever caused the event or registered the callback.
 
 use crate::counters::{Counters, PieceFigures};
+use crate::events::{CompilationEvent, Events};
 use crate::lazy::{FirstCalls, Start, Validation};
 use crate::queue::{Bodies, CompilationUnit, Queue, Segment, Unit};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use crate::tier::{FunctionCompiler, Tier};
 use crate::tier_up::TierUp;
 use crate::unit::Units;
 use crate::{BATCH_BYTES, CompileError, FuncName};
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::AtomicU32;
 use engine_baseline::ModuleEnv;
 use engine_codemanager::NativeModule;
-use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features, FuncIndex};
+use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features};
 use engine_machine::{CodeBatch, Entry};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 /// How a module is compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,19 +40,6 @@ pub enum CompileMode {
     Tiering,
     /// By the first tier, and by the second what turns out to be hot.
     Dynamic,
-}
-
-/// Something that happens once to a module.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum CompilationEvent {
-    /// Every function has code of the first tier.
-    FinishedBaseline,
-    /// Every function has the best code it will have.
-    FinishedTopTier,
-    /// A function did not compile, or its code could not be placed.
-    Failed,
-    /// A hot function has code of the second tier, in a module whose functions get it one by one. Such a module never finishes the top tier.
-    TieredUp(FuncIndex),
 }
 
 /// Which of the tiers.
@@ -118,8 +107,6 @@ impl CompilationUnitBuilder<'_> {
     }
 }
 
-type Callback = Box<dyn Fn(CompilationEvent) + Send + Sync>;
-
 /// The compilation of one module for one set of flags.
 pub struct CompilationState {
     /// What is known of the module from the start: at least all that stands before the code section.
@@ -137,7 +124,7 @@ pub struct CompilationState {
     /// Proposals that the module is known to use, as bits.
     features: AtomicU32,
     inner: Mutex<Inner>,
-    /// Signalled when the last unit of a tier is done, and when compilation stops.
+    /// Signalled when a piece is done, when compilation stops, and then when callbacks return.
     progress: Condvar,
     aborted: AtomicBool,
 }
@@ -153,10 +140,7 @@ struct Inner {
     /// The failure with the lowest offset so far, with that offset.
     failure: Option<(u64, CompileError)>,
     aborted: bool,
-    /// What has happened, in order.
-    events: Vec<CompilationEvent>,
-    /// Each with the number of events it has heard of.
-    callbacks: Vec<(Arc<Callback>, usize)>,
+    events: Events,
 }
 
 impl Inner {
@@ -173,33 +157,27 @@ impl Inner {
 
     /// Notes what has happened by now.
     fn advance(&mut self) {
-        let mut happens = |event| {
-            // These come before those of single functions.
-            if !self.events.iter().take(2).any(|&happened| happened == event) {
-                self.events.push(event);
-            }
-        };
         if self.aborted {
             return;
         }
         if self.failure.is_some() {
             // Lower offsets may still be compiling.
             if self.running == 0 {
-                happens(CompilationEvent::Failed);
+                self.events.happens(CompilationEvent::Failed);
             }
             return;
         }
         if self.baseline.open || self.baseline.outstanding > 0 {
             return;
         }
-        happens(CompilationEvent::FinishedBaseline);
+        self.events.happens(CompilationEvent::FinishedBaseline);
         let finished = match self.mode {
             CompileMode::Regular => true,
             CompileMode::Tiering => !self.top.open && self.top.outstanding == 0,
             CompileMode::Dynamic => false,
         };
         if finished {
-            happens(CompilationEvent::FinishedTopTier);
+            self.events.happens(CompilationEvent::FinishedTopTier);
         }
     }
 }
@@ -227,8 +205,7 @@ impl CompilationState {
             running: 0,
             failure: None,
             aborted: false,
-            events: Vec::new(),
-            callbacks: Vec::new(),
+            events: Events::default(),
         };
         let features = AtomicU32::new(decoded.detected().bits());
         let whole = OnceLock::new();
@@ -385,9 +362,11 @@ impl CompilationState {
         self.lock().queue(level).outstanding
     }
 
-    /// Calls `callback` for every event, those that have happened already included.
+    /// Calls `callback` for every event, once and in order: for those that have happened already before this returns, for the others on whichever
+    /// thread causes them.
     pub fn on_event(&self, callback: impl Fn(CompilationEvent) + Send + Sync + 'static) {
-        self.lock().callbacks.push((Arc::new(Box::new(callback)), 0));
+        let listener = self.lock().events.listen(Box::new(callback));
+        self.tell_one(listener);
         self.tell();
     }
 
@@ -567,7 +546,7 @@ impl CompilationState {
             let mut inner = self.lock();
             inner.running -= 1;
             inner.queue(level).outstanding -= units.len();
-            inner.events.extend(tiered_up.into_iter().map(CompilationEvent::TieredUp));
+            tiered_up.into_iter().for_each(|func| inner.events.tiered_up(func));
             if let Some((offset, error)) = failure {
                 if inner.failure.as_ref().is_none_or(|(lowest, _)| offset < *lowest) {
                     inner.failure = Some((offset, error));
@@ -619,28 +598,37 @@ impl CompilationState {
         self.progress.notify_all();
     }
 
-    /// Stops: no unit is begun any more, and those being compiled are waited for. No event is told from now on.
+    /// Stops: no unit is begun any more, and those being compiled are waited for. So are callbacks that are being called, unless this is called by
+    /// one of them. No event is told after it returns.
     pub fn abort(&self) {
         self.cancel();
         let mut inner = self.lock();
-        while inner.running > 0 {
+        while inner.running > 0 || inner.events.others_tell() {
             inner = self.progress.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Tells callbacks what they have not heard of yet.
+    /// Tells callbacks what they have not heard of yet. Those that another thread is telling are its to tell.
     fn tell(&self) {
+        while let Some(listener) = self.uninformed() {
+            self.tell_one(listener);
+        }
+    }
+
+    fn uninformed(&self) -> Option<usize> {
+        let mut inner = self.lock();
+        if inner.aborted { None } else { inner.events.uninformed() }
+    }
+
+    /// Tells a callback that is this thread's to tell, and leaves it to others. Something may happen in between: the caller looks once more.
+    fn tell_one(&self, listener: usize) {
+        let _telling = Telling { state: self, listener };
         loop {
             let mut inner = self.lock();
-            let Inner { events, callbacks, aborted, .. } = &mut *inner;
-            if *aborted {
+            if inner.aborted {
                 return;
             }
-            let next = callbacks.iter_mut().find(|(_, heard)| *heard < events.len());
-            let Some((callback, heard)) = next else { return };
-            let event = events[*heard];
-            *heard += 1;
-            let callback = Arc::clone(callback);
+            let Some((callback, event)) = inner.events.next(listener) else { return };
             drop(inner);
             callback(event);
         }
@@ -696,6 +684,22 @@ impl Drop for Piece<'_> {
     }
 }
 
+/// A callback being told, until everything is told or it panics.
+struct Telling<'s> {
+    state: &'s CompilationState,
+    listener: usize,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.state.lock();
+        inner.events.told(self.listener);
+        if inner.aborted {
+            self.state.progress.notify_all();
+        }
+    }
+}
+
 impl core::fmt::Debug for CompilationState {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let inner = self.lock();
@@ -703,7 +707,7 @@ impl core::fmt::Debug for CompilationState {
             .field("mode", &inner.mode)
             .field("baseline", &inner.baseline.outstanding)
             .field("top", &inner.top.outstanding)
-            .field("events", &inner.events)
+            .field("events", &inner.events.happened())
             .finish_non_exhaustive()
     }
 }

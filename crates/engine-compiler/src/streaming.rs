@@ -181,8 +181,9 @@ impl StreamingCompiler {
 
     fn stop(&mut self) {
         if let Some(state) = self.state.take() {
-            self.compiler.workers().withdraw(&state);
             state.abort();
+            // Now it has nothing for which it could be lined up again.
+            self.compiler.workers().withdraw(&state);
         }
     }
 }

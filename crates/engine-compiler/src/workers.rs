@@ -8,8 +8,9 @@
 //! have every eighth turn: baseline code, for which somebody waits, comes first, and optimised code still arrives.
 
 use crate::state::{CompilationState, Level};
+use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Pieces of one module that a thread compiles before it looks at the others: about 10 ms.
 const TURN: usize = 16;
@@ -253,7 +254,7 @@ impl Workers {
                 for _ in 0..new {
                     let shared = Arc::clone(&self.shared);
                     let name = format!("wasm-compile-{}", inner.running + 1);
-                    let thread = std::thread::Builder::new().name(name);
+                    let thread = thread::Builder::new().name(name);
                     // Without a thread the others do the work, in the end the one that waits.
                     if thread.spawn(move || shared.run()).is_ok() {
                         inner.running += 1;
