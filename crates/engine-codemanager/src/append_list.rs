@@ -7,9 +7,10 @@
 //! only elements below it, whose segments were allocated before.
 #![allow(unsafe_code)]
 
+// Not `crate::`, so that the models can have another one.
+use super::sync::{AtomicPtr, AtomicUsize, Ordering::*};
 use core::mem::MaybeUninit;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 
 const FIRST: usize = 8;
 const SEGMENTS: usize = 26;
@@ -30,7 +31,7 @@ impl<T> AppendList<T> {
     pub(crate) fn new() -> AppendList<T> {
         AppendList {
             len: AtomicUsize::new(0),
-            segments: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS],
+            segments: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
     }
 
@@ -80,14 +81,14 @@ impl<T> AppendList<T> {
 
 impl<T> Drop for AppendList<T> {
     fn drop(&mut self) {
-        let len = *self.len.get_mut();
+        let len = self.len.load(Relaxed);
         for index in 0..len {
             let (segment, offset) = position(index);
             // SAFETY: initialised, and nobody else refers to it now.
-            unsafe { (*self.segments[segment].get_mut().add(offset)).assume_init_drop() };
+            unsafe { (*self.segments[segment].load(Relaxed).add(offset)).assume_init_drop() };
         }
-        for (segment, elements) in self.segments.iter_mut().enumerate() {
-            let elements = *elements.get_mut();
+        for (segment, elements) in self.segments.iter().enumerate() {
+            let elements = elements.load(Relaxed);
             if !elements.is_null() {
                 let slice = ptr::slice_from_raw_parts_mut(elements, FIRST << segment);
                 // SAFETY: allocated in `push` as a box of this length.
@@ -97,7 +98,8 @@ impl<T> Drop for AppendList<T> {
     }
 }
 
-#[cfg(test)]
+// Threads of their own, which a model does not have.
+#[cfg(all(test, not(feature = "model")))]
 mod tests {
     use super::*;
 

@@ -14,6 +14,7 @@ compile_error!("engine-codemanager supports Linux on x86-64 and AArch64");
 mod append_list;
 mod arch;
 mod backtrace;
+mod epochs;
 mod error;
 mod execmem;
 mod file;
@@ -28,6 +29,8 @@ mod jump_table;
 mod lookup;
 mod manager;
 mod memory;
+#[cfg(all(test, feature = "model"))]
+mod models;
 mod module_cell;
 mod native_module;
 mod os;
@@ -39,6 +42,7 @@ mod signals;
 mod signals_aarch64;
 #[cfg(target_arch = "x86_64")]
 mod signals_x64;
+mod sync;
 mod thread;
 mod traps;
 
