@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: everything that must hold before a change is merged.
 
 use crate::tally::Tally;
-use crate::{aarch64, corpus, fuzz, process, test, tidy, yosys};
+use crate::{aarch64, corpus, fuzz, models, process, test, tidy, yosys};
 use anyhow::Result;
 
 /// Cases of each fuzzer: a tenth of what a release asks for.
@@ -68,5 +68,6 @@ fn clippy() -> Result<Tally> {
         "-D",
         "warnings",
     ]))?;
+    models::clippy()?;
     Ok(Tally::one(true))
 }

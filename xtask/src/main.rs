@@ -8,11 +8,13 @@ mod corpus;
 mod disas;
 mod fuzz;
 mod kernels;
+mod models;
 mod packages;
 mod process;
 mod programs;
 mod repo;
 mod rng;
+mod sanitize;
 mod spec;
 mod table;
 mod tally;
@@ -41,6 +43,10 @@ enum Command {
     Test(test::Args),
     /// The specification's test suite: version 2 and latest
     Spec(spec::Args),
+    /// Concurrent code under model checkers: every order of few threads, many orders of more
+    Models,
+    /// The tests that use many threads under ThreadSanitizer, where a nightly toolchain is; ten minutes the first time
+    Sanitize,
     /// Golden tests of machine code (`BLESS=1` rewrites what is expected)
     Disas(disas::Args),
     /// House rules that a machine can check
@@ -74,6 +80,8 @@ fn main() -> ExitCode {
         Command::Test(args) => return test::main(&args, json).map_or_else(report, Tally::exit_code),
         Command::Ci(args) => return ci::main(&args, json).map_or_else(report, Tally::exit_code),
         Command::Spec(args) => checked("spec", spec::main(&args, json)),
+        Command::Sanitize => checked("sanitize", sanitize::main()),
+        Command::Models => checked("models", models::main()),
         Command::Disas(args) => checked("disas", disas::main(&args, json)),
         Command::Tidy => checked("tidy", tidy::main(json)),
         Command::Corpus(args) => checked("corpus", corpus::main(&args, json)),

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: everything that needs no second CPU.
 
 use crate::tally::Tally;
-use crate::{disas, process, programs, spec, table, yosys};
+use crate::{disas, models, process, programs, spec, table, yosys};
 use anyhow::Result;
 use engine_cli::options::{Cpu, EngineOptions, MemoryMode, Mode};
 use serde_json::json;
+use std::process::Command;
 use std::time::Instant;
 
 /// Arguments of `cargo xtask test`.
@@ -18,8 +19,10 @@ pub type Step<'a> = (&'a str, &'a dyn Fn() -> Result<Tally>);
 pub fn main(_args: &Args, json: bool) -> Result<Tally> {
     let spec = |engine| move || spec::main(&spec::Args { engine, ..Default::default() }, json);
     let default = EngineOptions::default();
-    let steps: [Step<'_>; 10] = [
-        ("unit, WASI, command and documentation tests", &cargo_test),
+    let all = || cargo_test(process::cargo().args(["test", "--workspace", "--no-fail-fast"]));
+    let steps: [Step<'_>; 11] = [
+        ("unit, WASI, command and documentation tests", &all),
+        ("models of concurrent code", &models::main),
         ("golden code", &|| disas::main(&disas::Args::default(), json)),
         ("specification", &spec(default)),
         ("specification, SSE2 only", &spec(EngineOptions { cpu: Cpu::Floor, ..default })),
@@ -73,13 +76,12 @@ pub fn run(steps: &[Step<'_>], json: bool) -> Result<Tally> {
     Ok(total)
 }
 
-/// `cargo test` of the workspace, its results added up.
-fn cargo_test() -> Result<Tally> {
+/// A `cargo test`, its results added up.
+pub fn cargo_test(command: &mut Command) -> Result<Tally> {
     let mut tally = Tally::default();
-    let status =
-        process::run_watching(process::cargo().args(["test", "--workspace", "--no-fail-fast"]), |line| {
-            tally += test_result(line).unwrap_or_default();
-        })?;
+    let status = process::run_watching(command, |line| {
+        tally += test_result(line).unwrap_or_default();
+    })?;
     // Something that did not even build has no line of its own.
     if !status.success() && tally.failed == 0 {
         tally.failed = 1;
