@@ -22,7 +22,8 @@ pub fn main() -> Result<Tally> {
 /// Clippy on the models, which it does not see otherwise.
 pub fn clippy() -> Result<()> {
     for name in CRATES {
-        let arguments = ["clippy", "--package", name, "--features", "model", "--tests", "--no-deps", "--quiet"];
+        let arguments =
+            ["clippy", "--package", name, "--features", "model", "--tests", "--no-deps", "--quiet"];
         process::run(process::cargo().args(arguments).args(["--", "-D", "warnings"]))?;
     }
     Ok(())

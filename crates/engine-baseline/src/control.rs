@@ -14,6 +14,7 @@
 //! Fixing code of conditional forward edges goes out of line (`Deferred`), that of back-edges inline.
 
 use crate::generator::{Generator, Pending};
+use crate::hot::HotLoop;
 use crate::lookahead::LoopFacts;
 use crate::value::{Place, Value};
 use engine_decoder::{TypeIndex, ValKind};
@@ -86,8 +87,8 @@ pub(crate) enum Deferred {
     SignatureMismatch { from: Label, signature: Reg, wasm_offset: u32 },
     /// The function is hot, counted at its entry.
     HotFunction { from: Label, to: Label },
-    /// A loop is hot: leave baseline code, or go on. `constants` operands from `OsrConstant`s on are not in their slots.
-    HotLoop { from: Label, to: Label, header: Homes, constants: u32, wasm_offset: u32 },
+    /// A loop is hot: leave baseline code, or go on.
+    HotLoop { from: Label, to: Label, hot: HotLoop },
 }
 
 /// An edge of a `br_table`.
@@ -200,6 +201,10 @@ impl<'a, M: Masm> Generator<'a, M> {
         let (params, results) = self.block_kinds(ty);
         let facts = self.lookahead.loops.get(self.loops_seen).copied();
         self.loops_seen += 1;
+        if self.open_loops == 0 {
+            self.outermost_loop = self.masm.emitter().wasm_offset();
+        }
+        self.open_loops += 1;
         let facts = facts.unwrap_or(LoopFacts { used: !0, assigned: !0, calls: true, bytes: u32::MAX });
         if !self.reachable {
             return self.push_control(Kind::Loop, params, results);
@@ -312,6 +317,7 @@ impl<'a, M: Masm> Generator<'a, M> {
             self.truncate(height);
         }
         let control = self.control.pop().expect("open");
+        self.open_loops -= u32::from(control.kind == Kind::Loop);
         if control.kind == Kind::Function {
             if self.reachable {
                 self.return_values();
@@ -863,10 +869,10 @@ impl<'a, M: Masm> Generator<'a, M> {
                     self.masm.trap(TrapCode::BadSignature);
                 }
                 Deferred::HotFunction { from, to } => self.hot_function(from, to),
-                Deferred::HotLoop { from, to, header, constants: count, wasm_offset } => {
+                Deferred::HotLoop { from, to, hot } => {
                     let first = next_constant;
-                    next_constant += count as usize;
-                    self.hot_loop(from, to, header, &constants[first..next_constant], wasm_offset);
+                    next_constant += hot.constants as usize;
+                    self.hot_loop(from, to, hot, &constants[first..next_constant]);
                 }
             }
         }

@@ -115,6 +115,9 @@ pub(crate) struct Generator<'a, M> {
     /// Canonical slots in use at most, locals included.
     pub max_slots: u32,
     pub reachable: bool,
+    /// Loops that are open, and the place of the first of them.
+    pub open_loops: u32,
+    pub outermost_loop: u32,
     /// `loop` operators seen, reachable or not.
     pub loops_seen: usize,
     /// Bytes of the body, and where in it the operators start.
@@ -169,6 +172,8 @@ impl<'a, M: Masm> Generator<'a, M> {
             slots: (0, 0),
             max_slots: 0,
             reachable: true,
+            open_loops: 0,
+            outermost_loop: 0,
             loops_seen: 0,
             body_len: 0,
             operators_start: 0,
@@ -199,6 +204,7 @@ impl<'a, M: Masm> Generator<'a, M> {
         self.slots = (0, 0);
         self.max_slots = self.num_locals;
         self.reachable = true;
+        self.open_loops = 0;
         self.loops_seen = 0;
         self.operators = operators;
         self.position = 0;

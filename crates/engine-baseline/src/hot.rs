@@ -19,6 +19,18 @@ const BYTES_A_BUDGET: usize = 2048;
 /// Bytes of Wasm that one entry or turn counts as at most: not all of a large body is executed.
 const MOST_CHARGED: usize = 1000;
 
+/// A loop that counts its turns.
+#[derive(Clone, Copy)]
+pub(crate) struct HotLoop {
+    /// The homes at its header.
+    header: Homes,
+    /// How many operands below it are constants.
+    pub constants: u32,
+    wasm_offset: u32,
+    /// The loop around it that is in no other, or itself.
+    outermost: u32,
+}
+
 /// An operand below a loop that is a constant, and therefore not in its slot.
 #[derive(Clone, Copy)]
 pub(crate) struct Constant {
@@ -41,11 +53,6 @@ impl<M: Masm> Generator<'_, M> {
         step.min(u64::from(u32::MAX)) as u32
     }
 
-    /// Where the function's counter is.
-    fn counter(&self) -> u32 {
-        self.env.layout.counter(self.defined_index())
-    }
-
     fn defined_index(&self) -> DefinedFuncIndex {
         self.env.module.defined(self.func).expect("a function that has a body")
     }
@@ -55,7 +62,8 @@ impl<M: Masm> Generator<'_, M> {
         if self.env.flags.tier_up_budget == 0 {
             return;
         }
-        let (counter, step) = (self.counter(), self.charge(self.operators.len().min(MOST_CHARGED)));
+        let counter = self.env.layout.counter(self.defined_index());
+        let step = self.charge(self.operators.len().min(MOST_CHARGED));
         let emitter = self.masm.emitter();
         let (from, to) = (emitter.new_label(), emitter.new_label());
         self.masm.charge(counter, step, from);
@@ -82,13 +90,20 @@ impl<M: Masm> Generator<'_, M> {
         let constants = (self.constants.len() - first) as u32;
         let facts = self.lookahead.loops.get(self.loops_seen - 1);
         let bytes = facts.map_or(MOST_CHARGED, |facts| facts.bytes as usize).min(MOST_CHARGED);
-        let (counter, step) = (self.counter(), self.charge(bytes));
+        let step = self.charge(bytes);
+        let wasm_offset = self.masm.emitter().wasm_offset();
+        let (layout, func) = (&self.env.layout, self.defined_index());
+        let counter = match wasm_offset == self.outermost_loop {
+            true => layout.loop_counter(func),
+            false => layout.counter(func),
+        };
+        let outermost = self.outermost_loop;
         let emitter = self.masm.emitter();
-        let wasm_offset = emitter.wasm_offset();
         let (from, to) = (emitter.new_label(), emitter.new_label());
         self.masm.charge(counter, step, from);
         self.masm.emitter().bind(to);
-        self.deferred.push(Deferred::HotLoop { from, to, header, constants, wasm_offset });
+        let hot = HotLoop { header, constants, wasm_offset, outermost };
+        self.deferred.push(Deferred::HotLoop { from, to, hot });
     }
 
     /// Asks for better code of the function.
@@ -102,14 +117,8 @@ impl<M: Masm> Generator<'_, M> {
     }
 
     /// Puts everything in its slot and asks for code that goes on from there; if there is none, takes the registers back.
-    pub fn hot_loop(
-        &mut self,
-        from: Label,
-        to: Label,
-        header: Homes,
-        constants: &[Constant],
-        wasm_offset: u32,
-    ) {
+    pub fn hot_loop(&mut self, from: Label, to: Label, hot: HotLoop, constants: &[Constant]) {
+        let HotLoop { header, wasm_offset, outermost, .. } = hot;
         let emitter = self.masm.emitter();
         emitter.set_wasm_offset(wasm_offset);
         emitter.bind(from);
@@ -119,9 +128,10 @@ impl<M: Masm> Generator<'_, M> {
             let slot = frame::slot(self.num_locals + index);
             self.masm.store_frame_imm(kind, slot, value);
         }
-        let [_, func, loop_offset, ..] = M::CONVENTION.host_args else { unreachable!("six of them") };
-        self.masm.mov_imm(Size::S32, *func, i64::from(self.defined_index().0));
-        self.masm.mov_imm(Size::S32, *loop_offset, i64::from(wasm_offset));
+        let arguments = [self.defined_index().0, wasm_offset, outermost];
+        for (&reg, argument) in M::CONVENTION.host_args[1..].iter().zip(arguments) {
+            self.masm.mov_imm(Size::S32, reg, i64::from(argument));
+        }
         self.masm.call_runtime(RuntimeEntry::TierUpLoop);
         let target = M::CONVENTION.host_results[0];
         let stay = self.masm.emitter().new_label();

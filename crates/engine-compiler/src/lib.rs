@@ -309,6 +309,23 @@ impl Compiler {
         native.loop_entry(func, wasm_offset)
     }
 
+    /// An inner loop is hot. The way out of baseline code is best at the loop around it that is in no other: optimised code then has its loops as the source
+    /// has them. Returns where to go on at the inner loop if the outermost one has been waited for in vain, and else whether the outermost one can be left.
+    pub fn tier_up_inner(
+        &self,
+        state: &Arc<CompilationState>,
+        func: DefinedFuncIndex,
+        wasm_offset: u32,
+        outermost: u32,
+    ) -> (Option<*const u8>, bool) {
+        let leavable = self.tier_up_loop(state, func, outermost).is_some();
+        let entry = match state.waited_in_vain(func, wasm_offset) {
+            true => self.tier_up_loop(state, func, wasm_offset),
+            false => None,
+        };
+        (entry, leavable)
+    }
+
     /// The module is not used any more: what is being compiled for it ends, and nothing new is begun.
     pub fn cancel(&self, state: &Arc<CompilationState>) {
         state.cancel();

@@ -30,6 +30,10 @@ enum Status {
     Declined,
 }
 
+/// How often an inner loop asks (less often with a small budget, as tests have it) before it is not taken for one whose outermost loop has a turn
+/// soon.
+const PATIENCE: u32 = 256;
+
 /// A hot loop: what has come of it, and how often it was asked for.
 #[derive(Clone, Copy, Debug)]
 struct HotLoop {
@@ -111,6 +115,14 @@ impl TierUp {
         cold
     }
 
+    /// Counts a question of an inner loop.
+    fn count_inner(&self, func: DefinedFuncIndex, wasm_offset: u32) -> u32 {
+        let mut loops = self.loops();
+        let hot = loops.entry((func.0, wasm_offset)).or_insert(HotLoop { status: Status::Cold, heat: 0 });
+        hot.heat = hot.heat.saturating_add(1);
+        hot.heat
+    }
+
     fn set(&self, unit: &Unit, status: Status) {
         match unit.entry {
             Entry::Function => {
@@ -178,6 +190,12 @@ impl CompilationState {
         self.mode() == CompileMode::Dynamic
             && self.tier_up_state().ask_loop(func, wasm_offset, first)
             && self.queue_hot(func, Entry::Loop { wasm_offset })
+    }
+
+    /// An inner loop asks. Whether it has asked so often that the turn of the outermost loop is not worth waiting for.
+    pub(crate) fn waited_in_vain(&self, func: DefinedFuncIndex, wasm_offset: u32) -> bool {
+        let patience = self.env().flags.tier_up_budget.min(PATIENCE);
+        self.tier_up_state().count_inner(func, wasm_offset) > patience
     }
 
     fn queue_hot(&self, func: DefinedFuncIndex, entry: Entry) -> bool {

@@ -314,14 +314,20 @@ impl Module {
         self.engine().compiler().tier_up(self.inner.state(mode), func);
     }
 
-    /// A loop of a function of a variant is hot: where to go on at its header, if there is such code.
+    /// A loop of a function of a variant is hot: where to go on at its header, if there is such code, and else whether the outermost loop around it should
+    /// ask at its next turn.
     pub(crate) fn tier_up_loop(
         &self,
         mode: AccessMode,
         func: DefinedFuncIndex,
         wasm_offset: u32,
-    ) -> Option<*const u8> {
-        self.engine().compiler().tier_up_loop(self.inner.state(mode), func, wasm_offset)
+        outermost: u32,
+    ) -> (Option<*const u8>, bool) {
+        let (compiler, state) = (self.engine().compiler(), self.inner.state(mode));
+        match wasm_offset == outermost {
+            true => (compiler.tier_up_loop(state, func, wasm_offset), false),
+            false => compiler.tier_up_inner(state, func, wasm_offset, outermost),
+        }
     }
 }
 

@@ -56,8 +56,9 @@ entries! {
     /// ([`ControlAsm::call_tier_up`](crate::masm::ControlAsm::call_tier_up)).
     TierUp(func);
     /// A loop of a function's code is hot: the address of code that goes on at its header with this frame, or 0. All locals and operands are in their
-    /// canonical slots. The loop is named by the offset of its operator from the body's first byte.
-    TierUpLoop(func, wasm_offset);
+    /// canonical slots. The loop is named by the offset of its operator from the body's first byte; `outermost` is the loop around it that is in no other, or
+    /// the loop itself.
+    TierUpLoop(func, wasm_offset, outermost);
     /// `f32.ceil` on bits, for CPUs without the instruction; likewise the seven below.
     F32Ceil(bits);
     /// `f32.floor`.

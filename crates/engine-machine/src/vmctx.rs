@@ -320,7 +320,7 @@ impl VmLayout {
         let funcrefs = (signatures + 4 * module.types.len() as u32).next_multiple_of(8);
         let counters = funcrefs + size_of::<FuncRef>() as u32 * module.escaped.len() as u32;
         let counted = if counting { module.num_defined_functions() } else { 0 };
-        let size = (counters + 4 * counted).next_multiple_of(16);
+        let size = (counters + 8 * counted).next_multiple_of(16);
         VmLayout {
             imported_functions: module.num_imported_functions,
             imported_memories,
@@ -378,7 +378,13 @@ impl VmLayout {
     /// time, so nothing is lost; if two threads ever ran it, a lost addition would only delay the question.
     pub fn counter(&self, func: DefinedFuncIndex) -> u32 {
         debug_assert!(self.counters < self.size || func.0 == 0);
-        self.counters + 4 * func.0
+        self.counters + 8 * func.0
+    }
+
+    /// Offset of a defined function's second counter, a `u32`: that of its loops that are in no other loop. The runtime sets it to its greatest value when such a
+    /// loop is to ask at its next turn.
+    pub fn loop_counter(&self, func: DefinedFuncIndex) -> u32 {
+        self.counter(func) + 4
     }
 
     /// Offset of the [`FuncRef`] of an escaping function.

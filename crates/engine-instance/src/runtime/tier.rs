@@ -13,11 +13,18 @@ entries! {
     }
 
     /// A loop is hot: where to go on with the caller's frame, or 0.
-    fn hot_loop(runtime, func, wasm_offset) {
+    fn hot_loop(runtime, func, wasm_offset, outermost) {
         // SAFETY: as above.
         let instance = runtime.instance();
         let mode = instance.native.flags().memory_access;
-        let entry = instance.module.tier_up_loop(mode, DefinedFuncIndex(func as u32), wasm_offset as u32);
+        let func = DefinedFuncIndex(func as u32);
+        let (entry, leavable) =
+            instance.module.tier_up_loop(mode, func, wasm_offset as u32, outermost as u32);
+        if leavable {
+            let counter = instance.module.inner().layout.loop_counter(func);
+            // SAFETY: code that asks counts, so that there are counters; they are compiled code's, which waits for us.
+            instance.vmctx.field::<u32>(counter).write(u32::MAX);
+        }
         Ok(entry.map_or(0, |entry| entry.expose_provenance() as u64))
     }
 }

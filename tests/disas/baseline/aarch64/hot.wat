@@ -30,7 +30,7 @@
 ;;   mov w16, #0x7
 ;;   stur x16, [x29, #-0x28]
 ;; L2:
-;;   add x16, x28, #0x38
+;;   add x16, x28, #0x3c
 ;;   mov w17, #0x2421
 ;;   movk w17, #0xb, lsl #16
 ;;   ldr w8, [x16]
@@ -49,7 +49,7 @@
 ;; L4:
 ;;   stur x1, [x29, #-0x28]
 ;; L5:
-;;   add x16, x28, #0x38
+;;   add x16, x28, #0x3c
 ;;   mov w17, #0xd496
 ;;   movk w17, #0x9, lsl #16
 ;;   ldr w8, [x16]
@@ -70,13 +70,14 @@
 ;;   mov w17, #0x0
 ;;   ldr x16, [x28, #0x10]
 ;;   ldr x16, [x16, #0x68]
-;;   blr x16
+;;   blr x16                                 ; i64.const 7
 ;;   b L1
 ;; L8:
 ;;   stur w0, [x29, #-0x18]
 ;;   stur x1, [x29, #-0x20]
 ;;   mov w1, #0x0
 ;;   mov w2, #0x3
+;;   mov w3, #0x3
 ;;   ldr x16, [x28, #0x10]
 ;;   ldr x16, [x16, #0x70]
 ;;   blr x16                                 ; loop (type 1) (param i64) (result i64)
@@ -94,6 +95,7 @@
 ;;   stur x16, [x29, #-0x30]
 ;;   mov w1, #0x0
 ;;   mov w2, #0x18
+;;   mov w3, #0x18
 ;;   ldr x16, [x28, #0x10]
 ;;   ldr x16, [x16, #0x70]
 ;;   blr x16                                 ; loop

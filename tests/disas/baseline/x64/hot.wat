@@ -24,7 +24,7 @@
 ;; L1:
 ;;   mov qword ptr [rbp-0x28], 7
 ;; L2:
-;;   add dword ptr [r14+0x38], 0xb2421
+;;   add dword ptr [r14+0x3c], 0xb2421
 ;;   jb L8
 ;; L3:
 ;;   imul rdi, [rbp-0x28]
@@ -37,7 +37,7 @@
 ;; L4:
 ;;   mov [rbp-0x28], rdi
 ;; L5:
-;;   add dword ptr [r14+0x38], 0x9d496
+;;   add dword ptr [r14+0x3c], 0x9d496
 ;;   jb L10
 ;; L6:
 ;;   add esi, 1
@@ -50,13 +50,14 @@
 ;; L7:
 ;;   mov r11d, 0
 ;;   mov rax, [r14+0x10]
-;;   call qword ptr [rax+0x68]
+;;   call qword ptr [rax+0x68]               ; i64.const 7
 ;;   jmp short L1
 ;; L8:
 ;;   mov [rbp-0x18], esi
 ;;   mov [rbp-0x20], rdi
 ;;   mov esi, 0
 ;;   mov edx, 3
+;;   mov ecx, 3
 ;;   mov r11, [r14+0x10]
 ;;   call qword ptr [r11+0x70]               ; loop (type 1) (param i64) (result i64)
 ;;   test rax, rax
@@ -72,6 +73,7 @@
 ;;   mov qword ptr [rbp-0x30], 9
 ;;   mov esi, 0
 ;;   mov edx, 0x18
+;;   mov ecx, 0x18
 ;;   mov r11, [r14+0x10]
 ;;   call qword ptr [r11+0x70]               ; loop
 ;;   test rax, rax
