@@ -3,7 +3,7 @@
 use crate::tally::Tally;
 use crate::{disas, models, process, programs, spec, table, yosys};
 use anyhow::Result;
-use engine_cli::options::{Cpu, EngineOptions, MemoryMode, Mode};
+use engine_cli::options::{Cpu, EngineOptions, MemoryMode, Mode, Tier};
 use serde_json::json;
 use std::process::Command;
 use std::time::Instant;
@@ -20,7 +20,7 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
     let spec = |engine| move || spec::main(&spec::Args { engine, ..Default::default() }, json);
     let default = EngineOptions::default();
     let all = || cargo_test(process::cargo().args(["test", "--workspace", "--no-fail-fast"]));
-    let steps: [Step<'_>; 11] = [
+    let steps: [Step<'_>; 14] = [
         ("unit, WASI, command and documentation tests", &all),
         ("models of concurrent code", &models::main),
         ("golden code", &|| disas::main(&disas::Args::default(), json)),
@@ -30,6 +30,9 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
             "specification, checked memories",
             &spec(EngineOptions { memory_mode: MemoryMode::Checked, ..default }),
         ),
+        ("specification, optimised", &spec(EngineOptions { tier: Tier::Optimized, ..default })),
+        ("specification, tier-up at once", &spec(tier_up(1))),
+        ("specification, tier-up soon", &spec(tier_up(3))),
         ("specification, lazy", &spec(EngineOptions { mode: Some(Mode::Lazy), ..default })),
         ("specification, in the background", &spec(EngineOptions { mode: Some(Mode::Async), ..default })),
         ("specification, streaming", &spec(EngineOptions { mode: Some(Mode::Streaming), ..default })),
@@ -37,6 +40,16 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
         ("yosys", &|| yosys::main(&yosys::Args::default(), json)),
     ];
     run(&steps, json)
+}
+
+/// Functions and loops are optimised while they run, on the thread that finds them hot.
+fn tier_up(budget: u32) -> EngineOptions {
+    EngineOptions {
+        tier: Tier::Dynamic,
+        tier_up_budget: Some(budget),
+        compile_tasks: Some(0),
+        ..EngineOptions::default()
+    }
 }
 
 /// Runs steps one after another, all of them whatever fails, and prints a table at the end. The last line has the sums.

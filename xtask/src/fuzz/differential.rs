@@ -36,6 +36,7 @@ impl Differential {
                 engines.push((format!("{name}, {mode}"), engine));
             }
         }
+        engines.extend(super::dynamic_engines()?);
         Ok(Differential { engines })
     }
 }

@@ -10,7 +10,8 @@ mod observe;
 mod structured;
 
 use crate::tally::Tally;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
+use engine_instance::{Config, Engine, Tiering};
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -293,4 +294,18 @@ fn supervise_with(name: &str, args: &Args, cases: Range<u64>, progress: &Path) -
 fn case_under_way(progress: &Path) -> Result<u64> {
     let bytes = std::fs::read(progress).context("reading the progress file")?;
     Ok(u64::from_le_bytes(bytes.try_into().ok().context("the progress file is not 8 bytes")?))
+}
+
+/// Engines in which functions and loops are optimised while they run, on the thread that finds them hot: after some execution, which differs from engine to
+/// engine, so that code is left at different places.
+fn dynamic_engines() -> Result<Vec<(String, Engine)>> {
+    let mut engines = Vec::new();
+    for (budget, guarded) in [(1, true), (37, true), (300, true), (2500, true), (1, false), (700, false)] {
+        let mut config = Config::new();
+        config.tiering(Tiering::Dynamic).tier_up_budget(budget).compile_tasks(0).memory_guard(guarded);
+        let engine = Engine::new(&config).map_err(|error| anyhow!("{error:#}"))?;
+        let memory = if guarded { "guarded" } else { "checked" };
+        engines.push((format!("dynamic, budget {budget}, {memory}"), engine));
+    }
+    Ok(engines)
 }

@@ -60,6 +60,7 @@ impl Structured {
                 engines.push((format!("{tier_name}, {name}"), engine));
             }
         }
+        engines.extend(crate::fuzz::dynamic_engines()?);
         Ok(Structured { engines })
     }
 
