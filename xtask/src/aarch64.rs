@@ -24,6 +24,14 @@ pub struct Args {
     pub files: Vec<String>,
 }
 
+/// Ways of compiling, with their names and the options of `engine wast`.
+const MODES: [(&str, &[&str]); 4] = [
+    ("eager", &["--mode", "eager"]),
+    ("lazy", &["--mode", "lazy"]),
+    ("optimized", &["--tier", "optimized"]),
+    ("dynamic", &["--tier", "dynamic", "--tier-up-budget", "1", "--compile-tasks", "0"]),
+];
+
 /// `cargo xtask aarch64`
 pub fn main(args: &Args, json: bool) -> Result<Tally> {
     let toolchain = args.toolchain.clone().unwrap_or_else(|| repo::root().join("target/aarch64-toolchain"));
@@ -36,13 +44,14 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
     let wanted = |name: &str| args.files.is_empty() || args.files.iter().any(|file| file == name);
     let mut tally = Tally::default();
     let names = FILES.iter().copied().filter(|name| wanted(name));
-    for (name, mode) in names.flat_map(|name| [(name, "eager"), (name, "lazy")]) {
+    for (name, (mode, options)) in names.flat_map(|name| MODES.map(|mode| (name, mode))) {
         let script = write_script(&scripts, name)?;
         let mut command = Command::new(toolchain.join("bin/qemu-aarch64"));
         command
             .args(["-L", SYSROOT])
             .arg(&engine)
-            .args(["wast", "--strict", "--json", "--mode", mode])
+            .args(["wast", "--strict", "--json"])
+            .args(options)
             .arg(&script);
         let output = process::measure(&mut command, None)?;
         let file = count(&output.stdout).unwrap_or_else(|error| {

@@ -10,6 +10,7 @@
 use crate::state::{CompilationState, Level};
 use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 /// Pieces of one module that a thread compiles before it looks at the others: about 10 ms.
@@ -145,9 +146,10 @@ impl Shared {
         let Some(turn) = inner.next() else { return (inner, false) };
         drop(inner);
         match turn {
-            Turn::Task(task) => task(),
+            // What panics, a callback of the embedder's perhaps, has told whoever waits for it; this thread still serves other modules.
+            Turn::Task(task) => drop(catch_unwind(AssertUnwindSafe(task))),
             Turn::Module(state) => {
-                state.work(pieces);
+                drop(catch_unwind(AssertUnwindSafe(|| state.work(pieces))));
                 // Our reference may be the last one, and what it frees is not freed under the lock.
                 drop(state);
             }
