@@ -188,7 +188,7 @@ fn watch(mut command: Command, folder: &Folder, kill: impl Fn(u64, u64) -> bool)
 #[test]
 fn killing_a_process_at_any_moment_breaks_nothing() {
     let folder = Folder::new("kill");
-    let module = folder.file("many.wasm", many_functions(900));
+    let module = folder.file("many.wasm", many_functions(1100));
     let command = |mode: &str| cached(&folder.cache(), &["--mode", mode, "--invoke=all"], &module);
     let expected = output(&mut command("eager"));
     assert_eq!(expected.0, Some(0), "{}", expected.2);
