@@ -102,7 +102,7 @@ struct State {
     /// Addresses of code that is entered at a loop's header: by the function's defined index and the loop operator's offset in the body.
     loops: HashMap<(u32, u32), usize>,
     /// First byte of each function's code that was replaced (its length is in its block). It stays until the module goes;
-    /// here is where freeing it earlier belongs, once every store that was inside Wasm at the replacement has left.
+    /// here is where freeing baseline code earlier belongs, once every store that was inside Wasm at the replacement has left.
     replaced: Vec<usize>,
     without_code: WithoutCode,
 }
@@ -194,17 +194,29 @@ impl NativeModule {
         let table = state.tables.iter().find(|(i, _)| Arc::ptr_eq(&state.chunks[*i].0.region, &chunk.region));
         let (_, table) = table.expect("a region with a chunk has a table");
 
-        // 1. The code, with its calls led to this region's table.
+        // 1. The code. Calls lead to this region's table, but from optimised code straight to optimised code: nothing better will come,
+        // and code that was replaced stays.
         let mut reached = true;
+        let at = |function: &CompiledFunction| address + (function.code.start - first.code.start) as usize;
+        let best: HashMap<FuncIndex, usize> = functions
+            .iter()
+            .filter(|function| function.tier == Tier::Optimized && function.entry == Entry::Function)
+            .map(|function| (function.func, at(function)))
+            .collect();
+        let current = &state.current;
         let fill = |target: &mut [u8]| {
             target.copy_from_slice(code);
             for function in functions {
                 let start = (function.code.start - first.code.start) as usize;
                 for relocation in batch.relocations_of(function) {
                     let RelocTarget::Function(callee) = relocation.target;
-                    let slot = table.slot((callee.0 - self.module().num_imported_functions) as usize);
+                    let index = (callee.0 - self.module().num_imported_functions) as usize;
                     let offset = start + relocation.offset as usize;
-                    reached &= arch::host::relocate(target, offset, address + offset, slot);
+                    let mut relocate = |to| arch::host::relocate(target, offset, address + offset, to);
+                    let direct = (function.tier == Tier::Optimized)
+                        .then(|| best.get(&callee).copied().or_else(|| optimized_at(current[index])))
+                        .flatten();
+                    reached &= direct.is_some_and(&mut relocate) || relocate(table.slot(index));
                 }
             }
         };
@@ -243,7 +255,7 @@ impl NativeModule {
         let mut targets = Vec::with_capacity(functions.len());
         for function in functions {
             let index = (function.func.0 - self.module().num_imported_functions) as usize;
-            let target = address + (function.code.start - first.code.start) as usize;
+            let target = at(function);
             if let Entry::Loop { wasm_offset } = function.entry {
                 if let Some(replaced) = state.loops.insert((index as u32, wasm_offset), target) {
                     state.replaced.push(replaced);
@@ -528,6 +540,11 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Where a function's optimised code is, given its entry in [`State::current`].
+fn optimized_at(current: usize) -> Option<usize> {
+    (current & 1 == Tier::Optimized as usize).then_some(current & !1)
 }
 
 /// Bytes of a lazy table: a jump to the stub, and an entry for each function.
