@@ -299,11 +299,19 @@ impl<M: Masm> Emit<'_, M> {
         next == Some(self.scratch.forward[block as usize])
     }
 
-    fn compare(&mut self, compare: Compare, regs: &[Reg]) {
+    /// A right operand: in a register or in the frame.
+    fn right(&self, allocation: Allocation) -> Operand {
+        match allocation.as_reg() {
+            Some(reg) => Operand::Reg(reg_of(reg)),
+            None => Operand::Frame(self.spill_slot(allocation)),
+        }
+    }
+
+    fn compare(&mut self, compare: Compare, regs: &[Reg], allocations: &[Allocation]) {
         let Compare { cond, size, test, rhs } = compare;
         let rhs = match rhs {
             Rhs::Imm(imm) => Operand::Imm(imm),
-            Rhs::Reg => Operand::Reg(regs[1]),
+            Rhs::Value => self.right(allocations[1]),
             Rhs::Memory(mem) => Operand::Memory(Self::address(mem, &regs[1..])),
         };
         if test {
@@ -350,7 +358,10 @@ impl<M: Masm> Emit<'_, M> {
             LOp::VmAddress { offset } => masm.lea(d, M::CONVENTION.vmctx, offset),
             LOp::LoadAt { kind, offset } => masm.load_at(kind, d, a, offset),
             LOp::StoreAt { kind, offset } => masm.store_at(kind, d, offset, a),
-            LOp::Alu { op, size } => masm.alu(op, size, d, a, Operand::Reg(b)),
+            LOp::Alu { op, size } => {
+                let right = self.right(allocations[2]);
+                self.masm.alu(op, size, d, a, right);
+            }
             LOp::AluLoad { op, size, mem } => {
                 masm.alu(op, size, d, a, Operand::Memory(Self::address(mem, &regs[2..])));
             }
@@ -362,7 +373,7 @@ impl<M: Masm> Emit<'_, M> {
             LOp::Divide { op, size } => masm.divide(op, size, d, a, b),
             LOp::Unary { op, size } => masm.unary(op, size, d, a),
             LOp::Set(compare) => {
-                self.compare(compare, &regs[1..]);
+                self.compare(compare, &regs[1..], &allocations[1..]);
                 self.masm.set(compare.cond, d);
             }
             LOp::FloatSet { cond, kind, when } => {
@@ -372,16 +383,18 @@ impl<M: Masm> Emit<'_, M> {
                 }
             }
             LOp::Select { kind, compare } => {
-                self.compare(compare, &regs[3..]);
+                self.compare(compare, &regs[3..], &allocations[3..]);
                 self.masm.cmov(compare.cond, kind, d, b);
             }
             LOp::FloatBinary { op, kind }
             | LOp::FloatLoad { op, kind, .. }
             | LOp::FloatConstant { op, kind, .. } => {
+                let right = self.right(allocations[2.min(allocations.len() - 1)]);
+                let masm = &mut *self.masm;
                 let rhs = match inst.op {
                     LOp::FloatLoad { mem, .. } => Operand::Memory(Self::address(mem, &regs[2..])),
                     LOp::FloatConstant { bits, .. } => Operand::Constant(bits),
-                    _ => Operand::Reg(b),
+                    _ => right,
                 };
                 masm.float_binary(op, kind, d, a, rhs);
                 if canonicalize && op != FloatBinary::CopySign {
@@ -450,7 +463,7 @@ impl<M: Masm> Emit<'_, M> {
                 }
             }
             LOp::Branch { compare, yes, no } => {
-                self.compare(compare, &regs);
+                self.compare(compare, &regs, allocations);
                 let (first, second) = (self.label(yes), self.label(no));
                 if self.falls(yes, next) {
                     self.masm.branch(compare.cond.negate(), second);

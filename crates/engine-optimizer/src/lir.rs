@@ -23,8 +23,8 @@ pub(crate) struct Compare {
 /// The right side of a comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rhs {
-    /// The second use.
-    Reg,
+    /// The second use, in a register or in the frame.
+    Value,
     Imm(i32),
     /// In memory: the uses from the second on.
     Memory(Mem),

@@ -317,7 +317,7 @@ impl<'a> Lower<'a> {
     /// `d, a, b`, where `d` takes over the register of `a` on CPUs with two-operand instructions.
     fn push_binary<M: Masm>(&mut self, op: LOp, d: VReg, a: VReg, b: VReg) {
         let d = if M::TWO_ADDRESS { Operand::reg_reuse_def(d, 1) } else { def(d) };
-        self.push(op, &[d, usage(a), usage(b)]);
+        self.push(op, &[d, usage(a), right::<M>(b)]);
     }
     fn push_unary<M: Masm>(&mut self, op: LOp, d: VReg, a: VReg) {
         let d = if M::TWO_ADDRESS { Operand::reg_reuse_def(d, 1) } else { def(d) };
@@ -420,7 +420,8 @@ impl<'a> Lower<'a> {
             }
         }
         let (a, b) = (self.operand(graph, size, inst.a()), self.operand(graph, size, inst.b()));
-        (Compare { cond, size, test: false, rhs: Rhs::Reg }, [usage(a), usage(b), usage(b)], 2)
+        let b = right::<M>(b);
+        (Compare { cond, size, test: false, rhs: Rhs::Value }, [usage(a), b, b], 2)
     }
 
     /// `value cond 0`, for equality.
@@ -439,7 +440,8 @@ impl<'a> Lower<'a> {
                 return (Compare { cond, size, test: true, rhs: Rhs::Imm(imm) }, [usage(a); 3], 1);
             }
             let b = self.operand(graph, size, inst.b());
-            return (Compare { cond, size, test: true, rhs: Rhs::Reg }, [usage(a), usage(b), usage(b)], 2);
+            let b = right::<M>(b);
+            return (Compare { cond, size, test: true, rhs: Rhs::Value }, [usage(a), b, b], 2);
         }
         let a = self.operand(graph, size, value);
         (Compare { cond, size, test: false, rhs: Rhs::Imm(0) }, [usage(a); 3], 1)
@@ -644,7 +646,8 @@ impl<'a> Lower<'a> {
             return self.push(LOp::FloatLoad { op, kind, mem }, &all[..2 + count]);
         }
         let (a, b) = (self.reg(graph, inst.a()), self.reg(graph, inst.b()));
-        self.push(LOp::FloatBinary { op, kind }, &[d, usage(a), usage(b)]);
+        let b = if memory { right::<M>(b) } else { usage(b) };
+        self.push(LOp::FloatBinary { op, kind }, &[d, usage(a), b]);
     }
 
     fn alu<M: Masm>(&mut self, context: &Context<'_, M>, op: Alu, value: Value, inst: Inst, d: VReg) {
@@ -679,7 +682,7 @@ impl<'a> Lower<'a> {
         let (a, b) = (self.operand(graph, size, a), self.operand(graph, size, b));
         let lop = LOp::Alu { op, size };
         if op == Alu::Add {
-            self.push(lop, &[def(d), usage(a), usage(b)])
+            self.push(lop, &[def(d), usage(a), right::<M>(b)])
         } else {
             self.push_binary::<M>(lop, d, a, b)
         }
@@ -803,6 +806,11 @@ fn def(vreg: VReg) -> Operand {
 
 fn usage(vreg: VReg) -> Operand {
     Operand::new(vreg, OperandConstraint::Reg, OperandKind::Use, OperandPos::Early)
+}
+
+/// The use of a right operand, which may be in the frame if operations take operands from memory.
+fn right<M: Masm>(vreg: VReg) -> Operand {
+    if M::MEMORY_OPERANDS { Operand::any_use(vreg) } else { usage(vreg) }
 }
 
 /// A constant that fits the immediate field of an operation of its own width.
