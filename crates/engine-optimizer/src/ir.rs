@@ -360,6 +360,8 @@ pub(crate) struct BlockData {
     /// Its pinned instructions: a range of [`Graph::order`].
     pub insts: (u32, u32),
     pub params: Vec<Value>,
+    /// Parameters that live in the frame, and their slots (`slots.rs`). An edge whose argument is `Value::NONE` leaves the slot as it is.
+    pub slot_params: Vec<(Value, u32)>,
     /// Edges to it, in order.
     pub preds: Vec<Edge>,
     pub term: Term,
@@ -374,6 +376,8 @@ pub(crate) struct BlockData {
 }
 
 pub(crate) const NO_LOOP: u32 = u32::MAX;
+/// A parameter whose slot is not known yet.
+pub(crate) const NO_SLOT: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EdgeData {
@@ -566,6 +570,7 @@ impl Graph {
         self.blocks.push(BlockData {
             insts: (0, 0),
             params: Vec::new(),
+            slot_params: Vec::new(),
             preds: Vec::new(),
             term: Term::None,
             offset: 0,

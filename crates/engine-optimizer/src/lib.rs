@@ -8,7 +8,7 @@
 //!  passes.rs      which passes there are; dump.rs: the graph as text
 //!  prune.rs       an entry into a loop becomes the only one
 //!  dominators.rs schedule.rs   where pure operations go
-//!  spill.rs       values over calls
+//!  spill.rs       values over calls; slots.rs: parameters of loops that live in the frame
 //!  lir.rs lower.rs lower/      machine operations on virtual registers
 //!  regalloc.rs    registers
 //!  emit.rs        machine code
@@ -31,6 +31,7 @@ mod passes;
 mod prune;
 mod regalloc;
 mod schedule;
+mod slots;
 mod spill;
 
 pub use passes::{Pass, Passes, UnknownPass};

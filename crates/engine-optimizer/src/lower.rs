@@ -344,6 +344,14 @@ impl<'a> Lower<'a> {
             let value = graph.arguments(param)[slot as usize];
             args.push(self.reg(graph, value));
         }
+        for &(param, place) in &graph.block(to).slot_params {
+            let value = graph.arguments(param)[slot as usize];
+            if !value.is_none() {
+                let source = self.reg(graph, value);
+                let float = graph.kind(value).is_float();
+                self.push(LOp::Spill { float, slot: place }, &[usage(source)]);
+            }
+        }
         let start = self.code.vregs.len() as u32;
         self.code.vregs.extend_from_slice(&args);
         self.code.blocks[number as usize].args = (start, self.code.vregs.len() as u32);

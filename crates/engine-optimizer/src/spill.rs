@@ -15,6 +15,7 @@
 
 use crate::ir::*;
 use crate::schedule::Schedule;
+use crate::slots::SlotParams;
 use std::collections::HashMap;
 
 /// Where an instruction is to be inserted: block, position in its sequence.
@@ -60,6 +61,7 @@ pub(crate) struct Spill {
     /// Stores and loads, and where.
     inserts: Vec<(At, Value)>,
     seq: Vec<Value>,
+    slot_params: SlotParams,
     pub num_slots: u32,
 }
 
@@ -76,8 +78,15 @@ impl Spill {
             return;
         }
         self.find_regions(graph, schedule);
+        self.slot_params.clear();
+        self.slot_params.run(graph, schedule, &self.loop_calls);
+        for i in 0..self.slot_params.roots.len() {
+            // Every use of it is a load.
+            let (param, header) = self.slot_params.roots[i];
+            self.defined_in[param.index()] = self.new_region(header);
+        }
         self.replace_uses(graph, schedule);
-        if self.reloads.is_empty() {
+        if self.reloads.is_empty() && self.slot_params.roots.is_empty() {
             return;
         }
         self.assign_slots(graph, schedule);
@@ -199,6 +208,17 @@ impl Spill {
                     let argument = graph.inst(param).args[1] + slot;
                     self.pool_operand(graph, schedule, argument, region, at);
                 }
+                for i in 0..graph.block(to).slot_params.len() {
+                    let (param, _) = graph.block(to).slot_params[i];
+                    let argument = graph.inst(param).args[1] + slot;
+                    let value = graph.pool[argument as usize];
+                    let root = self.slot_params.root(param);
+                    if Some(value) == root || self.slot_params.root(value) == root {
+                        graph.pool[argument as usize] = Value::NONE;
+                    } else {
+                        self.pool_operand(graph, schedule, argument, region, at);
+                    }
+                }
             }
         }
     }
@@ -313,6 +333,15 @@ impl Spill {
     /// Gives each value that is loaded again a slot, and notes where what is inserted.
     fn assign_slots(&mut self, graph: &mut Graph, schedule: &mut Schedule) {
         schedule.uses.resize(graph.insts.len(), 1);
+        for &(param, header) in &self.slot_params.roots {
+            // Stored on all edges to the header, and alive all through the loop.
+            let data = graph.block(header);
+            let preds = data.preds.iter().map(|edge| self.position[graph.edges[edge.index()].from.index()]);
+            let start = preds.min().unwrap_or(0);
+            let end = self.loop_end[data.in_loop as usize];
+            self.interval_of.insert(param, self.intervals.len() as u32);
+            self.intervals.push(Interval { start, end });
+        }
         for reload in &mut self.reloads {
             schedule.uses[reload.stand_in.index()] = reload.uses;
             let root = self.roots[reload.region as usize];
@@ -406,6 +435,12 @@ impl Spill {
             });
             slots[number as usize] = slot;
             active.push((core::cmp::Reverse(end), slot));
+        }
+        for &block in &graph.layout {
+            for (param, slot) in &mut graph.blocks[block.index()].slot_params {
+                let root = self.slot_params.root(*param);
+                *slot = root.map_or(NO_SLOT, |root| slots[self.interval_of[&root] as usize]);
+            }
         }
         for &(_, value) in &self.inserts {
             let inst = &mut graph.insts[value.index()];
