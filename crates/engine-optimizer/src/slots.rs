@@ -44,9 +44,9 @@ impl SlotParams {
         }
         self.used_in.clear();
         self.used_in.resize(graph.insts.len(), Block::NONE);
-        for number in 0..graph.loops.len() {
+        for (number, &calls) in loop_calls.iter().enumerate() {
             let header = graph.loops[number].header;
-            if loop_calls[number] && graph.block(header).in_loop == number as u32 {
+            if calls && graph.block(header).in_loop == number as u32 {
                 self.header(graph, schedule, header);
             }
         }
