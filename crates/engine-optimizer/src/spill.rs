@@ -14,8 +14,8 @@
 //! intervals of the layout.
 
 use crate::ir::*;
+use crate::pairs::Pairs;
 use crate::schedule::Schedule;
-use std::collections::HashMap;
 
 /// Where an instruction is to be inserted: block, position in its sequence.
 type At = (Block, u32);
@@ -53,10 +53,12 @@ pub(crate) struct Spill {
     loop_calls: Vec<bool>,
     loop_end: Vec<u32>,
     reloads: Vec<Reload>,
-    by_key: HashMap<(Value, u32, u8), u32>,
+    /// By value, and region and kind: its reload.
+    by_key: Pairs,
     /// Values that have a slot, with the interval in which it is theirs.
     intervals: Vec<Interval>,
-    interval_of: HashMap<Value, u32>,
+    /// By value: its interval, or `NOWHERE`.
+    interval_of: Vec<u32>,
     /// Stores and loads, and where.
     inserts: Vec<(At, Value)>,
     seq: Vec<Value>,
@@ -97,7 +99,6 @@ impl Spill {
         self.reloads.clear();
         self.by_key.clear();
         self.intervals.clear();
-        self.interval_of.clear();
         self.inserts.clear();
         self.loop_calls.clear();
         self.loop_calls.resize(graph.loops.len(), false);
@@ -284,10 +285,8 @@ impl Spill {
         if defined == region || defined == NOWHERE || region == NOWHERE {
             return value;
         }
-        let key = (origin, region, kind as u8);
-        let next = self.reloads.len() as u32;
-        let number = *self.by_key.entry(key).or_insert(next);
-        if number != next {
+        let key = (origin.0, region << 3 | kind as u32);
+        if let Some(number) = self.by_key.get(key.0, key.1) {
             let reload = &mut self.reloads[number as usize];
             reload.uses += 1;
             let (block, first) = reload.at;
@@ -306,6 +305,7 @@ impl Spill {
             _ => Inst::new(Op::Reload, kind, 0, [origin.0, 0, 0]),
         };
         let stand_in = graph.push(stand_in, 0);
+        self.by_key.set(key.0, key.1, self.reloads.len() as u32);
         self.reloads.push(Reload { stand_in, region, at, uses: 1 });
         stand_in
     }
@@ -313,6 +313,8 @@ impl Spill {
     /// Gives each value that is loaded again a slot, and notes where what is inserted.
     fn assign_slots(&mut self, graph: &mut Graph, schedule: &mut Schedule) {
         schedule.uses.resize(graph.insts.len(), 1);
+        self.interval_of.clear();
+        self.interval_of.resize(graph.insts.len(), NOWHERE);
         for reload in &mut self.reloads {
             schedule.uses[reload.stand_in.index()] = reload.uses;
             let root = self.roots[reload.region as usize];
@@ -340,12 +342,12 @@ impl Spill {
                 end = end.max(self.loop_end[around as usize]);
                 around = data.parent;
             }
-            let next = self.intervals.len() as u32;
-            let number = *self.interval_of.entry(inst.a()).or_insert(next);
-            if number == next {
+            let number = &mut self.interval_of[inst.a().index()];
+            if *number == NOWHERE {
+                *number = self.intervals.len() as u32;
                 self.intervals.push(Interval { start: 0, end });
             }
-            let interval = &mut self.intervals[number as usize];
+            let interval = &mut self.intervals[*number as usize];
             interval.end = interval.end.max(end);
         }
         self.find_definitions(graph, schedule);
@@ -376,7 +378,9 @@ impl Spill {
     }
 
     fn define(&mut self, graph: &mut Graph, value: Value, position: u32, at: At) {
-        if let Some(&number) = self.interval_of.get(&value) {
+        if let Some(&number) = self.interval_of.get(value.index())
+            && number != NOWHERE
+        {
             self.intervals[number as usize].start = position;
             let kind = graph.kind(value);
             let store = graph.push(Inst::new(Op::Spill, kind, 0, [value.0, number, 0]), 0);
@@ -411,7 +415,7 @@ impl Spill {
             let inst = &mut graph.insts[value.index()];
             match inst.op {
                 Op::Spill => inst.args[1] = slots[inst.args[1] as usize],
-                Op::Reload => inst.args[0] = slots[self.interval_of[&inst.a()] as usize],
+                Op::Reload => inst.args[0] = slots[self.interval_of[inst.a().index()] as usize],
                 _ => {}
             }
         }
