@@ -8,6 +8,8 @@
 //!  cold ──► queued ──► optimised
 //!                └───► declined: it keeps its baseline code
 //! ```
+//! Code for each loop is code of the whole function, entered there. So a function with thousands of hot loops would be compiled thousands of
+//! times: a function has only as many loop entries as its size allows ([`max_loops`]), and its first hot loops get them.
 
 use crate::queue::{CompilationUnit, Unit};
 use crate::state::{CompilationState, CompileMode, Level};
@@ -60,8 +62,26 @@ pub(crate) struct TierUp {
     functions: Box<[AtomicU8]>,
     /// How often code of the function asked.
     heat: Box<[AtomicU32]>,
+    loops: Mutex<Loops>,
+}
+
+#[derive(Default)]
+struct Loops {
     /// By function and the loop operator's offset in its body.
-    loops: Mutex<HashMap<(u32, u32), HotLoop>>,
+    hot: HashMap<(u32, u32), HotLoop>,
+    /// By function: how many of its loops have been queued.
+    queued: HashMap<u32, u32>,
+}
+
+/// Loop entries that every function may have.
+const MAX_LOOPS: u32 = 8;
+/// Bytes of bodies that may be compiled for further loop entries of one function.
+const MAX_LOOP_BYTES: u32 = 256 << 10;
+
+/// How many loop entries a function with a body of this many bytes may have.
+fn max_loops(body_len: usize) -> u32 {
+    let body_len = u32::try_from(body_len.max(1)).unwrap_or(u32::MAX);
+    MAX_LOOPS + MAX_LOOP_BYTES / body_len
 }
 
 impl TierUp {
@@ -73,7 +93,7 @@ impl TierUp {
         }
     }
 
-    fn loops(&self) -> MutexGuard<'_, HashMap<(u32, u32), HotLoop>> {
+    fn loops(&self) -> MutexGuard<'_, Loops> {
         self.loops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,7 +104,7 @@ impl TierUp {
                 self.heat.get(unit.func.index()).map_or(0, |heat| u64::from(heat.load(Ordering::Relaxed)))
             }
             Entry::Loop { wasm_offset } => {
-                let heat = self.loops().get(&(unit.func.0, wasm_offset)).map_or(0, |hot| hot.heat);
+                let heat = self.loops().hot.get(&(unit.func.0, wasm_offset)).map_or(0, |hot| hot.heat);
                 1 << 32 | u64::from(heat)
             }
         }
@@ -98,27 +118,30 @@ impl TierUp {
         status.compare_exchange(cold, queued, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// A loop is asked for. Whether it is to be queued: at once if it is to come `first`, or else when the function has been optimised and frames of
-    /// its old code are still in the loop.
-    fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32, first: bool) -> bool {
+    /// A loop of a function with a body of this many bytes is asked for. Whether it is to be queued: at once if the body is small, or else
+    /// when the function has been optimised and frames of its old code are still in the loop.
+    fn ask_loop(&self, func: DefinedFuncIndex, body_len: usize, wasm_offset: u32) -> bool {
         let Some(status) = self.functions.get(func.index()) else { return false };
-        if !first && status.load(Ordering::Relaxed) != Status::Optimized as u8 {
+        if body_len > SMALL_BODY && status.load(Ordering::Relaxed) != Status::Optimized as u8 {
             return false;
         }
-        let mut loops = self.loops();
-        let hot = loops.entry((func.0, wasm_offset)).or_insert(HotLoop { status: Status::Cold, heat: 0 });
+        let loops = &mut *self.loops();
+        let hot = loops.hot.entry((func.0, wasm_offset)).or_insert(HotLoop { status: Status::Cold, heat: 0 });
         hot.heat = hot.heat.saturating_add(1);
-        let cold = hot.status == Status::Cold;
-        if cold {
-            hot.status = Status::Queued;
+        if hot.status != Status::Cold {
+            return false;
         }
-        cold
+        let queued = loops.queued.entry(func.0).or_insert(0);
+        let room = *queued < max_loops(body_len);
+        *queued += u32::from(room);
+        hot.status = if room { Status::Queued } else { Status::Declined };
+        room
     }
 
     /// Counts a question of an inner loop.
     fn count_inner(&self, func: DefinedFuncIndex, wasm_offset: u32) -> u32 {
         let mut loops = self.loops();
-        let hot = loops.entry((func.0, wasm_offset)).or_insert(HotLoop { status: Status::Cold, heat: 0 });
+        let hot = loops.hot.entry((func.0, wasm_offset)).or_insert(HotLoop { status: Status::Cold, heat: 0 });
         hot.heat = hot.heat.saturating_add(1);
         hot.heat
     }
@@ -131,7 +154,7 @@ impl TierUp {
                 }
             }
             Entry::Loop { wasm_offset } => {
-                if let Some(hot) = self.loops().get_mut(&(unit.func.0, wasm_offset)) {
+                if let Some(hot) = self.loops().hot.get_mut(&(unit.func.0, wasm_offset)) {
                     hot.status = status;
                 }
             }
@@ -151,7 +174,8 @@ impl TierUp {
                 .get(unit.func.index())
                 .is_none_or(|status| status.load(Ordering::Relaxed) == Status::Declined as u8),
             Entry::Loop { wasm_offset } => {
-                self.loops().get(&(unit.func.0, wasm_offset)).is_none_or(|hot| hot.status == Status::Declined)
+                let loops = self.loops();
+                loops.hot.get(&(unit.func.0, wasm_offset)).is_none_or(|hot| hot.status == Status::Declined)
             }
         };
         if !declined {
@@ -170,7 +194,7 @@ impl TierUp {
             _ => {}
         };
         self.functions.iter().for_each(|status| count(status.load(Ordering::Relaxed), false));
-        self.loops().values().for_each(|hot| count(hot.status as u8, true));
+        self.loops().hot.values().for_each(|hot| count(hot.status as u8, true));
         stats
     }
 }
@@ -185,10 +209,9 @@ impl CompilationState {
 
     /// A loop of a function's code asks for code to go on with. Returns whether there is a new unit to be compiled.
     pub(crate) fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32) -> bool {
-        let body = &self.decoded().module.bodies[func.index()];
-        let first = body.len() <= SMALL_BODY;
+        let body_len = self.decoded().module.bodies[func.index()].len();
         self.mode() == CompileMode::Dynamic
-            && self.tier_up_state().ask_loop(func, wasm_offset, first)
+            && self.tier_up_state().ask_loop(func, body_len, wasm_offset)
             && self.queue_hot(func, Entry::Loop { wasm_offset })
     }
 
@@ -208,5 +231,47 @@ impl CompilationState {
     /// What has come of hot functions and loops so far.
     pub fn tier_stats(&self) -> TierStats {
         self.tier_up_state().stats()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a module whose only function has been optimised.
+    fn optimized() -> TierUp {
+        let tier_up = TierUp::new(1);
+        tier_up.functions[0].store(Status::Optimized as u8, Ordering::Relaxed);
+        tier_up
+    }
+
+    /// How many of a function's loops are queued when all of very many are hot.
+    fn queued(body_len: usize) -> usize {
+        let tier_up = optimized();
+        (0..100_000).filter(|&at| tier_up.ask_loop(DefinedFuncIndex(0), body_len, at)).count()
+    }
+
+    #[test]
+    fn a_loop_is_queued_once() {
+        let tier_up = TierUp::new(1);
+        assert!(tier_up.ask_loop(DefinedFuncIndex(0), 100, 7));
+        assert!(!tier_up.ask_loop(DefinedFuncIndex(0), 100, 7));
+        assert_eq!(tier_up.stats().queued, 1);
+    }
+
+    #[test]
+    fn a_large_function_has_few_loop_entries() {
+        assert_eq!(queued(1 << 20), MAX_LOOPS as usize);
+        for body_len in [1000, 10_000, 100_000, 1_000_000] {
+            assert!(queued(body_len) * body_len <= MAX_LOOP_BYTES as usize + MAX_LOOPS as usize * body_len);
+        }
+    }
+
+    #[test]
+    fn loops_beyond_the_limit_are_declined() {
+        let tier_up = optimized();
+        let asked = (0..20).filter(|&at| tier_up.ask_loop(DefinedFuncIndex(0), 1 << 20, at)).count();
+        assert_eq!(asked, MAX_LOOPS as usize);
+        assert_eq!((tier_up.stats().queued, tier_up.stats().declined), (MAX_LOOPS, 20 - MAX_LOOPS));
     }
 }

@@ -153,6 +153,7 @@ pub(crate) enum Op {
 
 impl Op {
     /// Whether it floats.
+    #[inline]
     pub fn is_pure(self) -> bool {
         (Op::Const as u8..=Op::VmAddress as u8).contains(&(self as u8))
             && !matches!(self, Op::TrapDiv | Op::TrapConvert)
@@ -178,6 +179,7 @@ impl Op {
         !self.is_pure() && !self.is_droppable() && self != Op::Spill
     }
     /// Which of the operand words are values, as a bit mask.
+    #[inline]
     pub fn value_mask(self) -> u8 {
         match self {
             Op::Nop | Op::Param | Op::Arg | Op::Slot | Op::Const | Op::VmLoad | Op::Base | Op::VmAddress => 0,
@@ -217,6 +219,7 @@ pub(crate) struct Inst {
 const _: () = assert!(size_of::<Inst>() == 16);
 
 impl Inst {
+    #[inline]
     pub fn new(op: Op, kind: ValKind, aux: u16, args: [u32; 3]) -> Inst {
         Inst { op, kind, aux, args }
     }
@@ -226,6 +229,7 @@ impl Inst {
     pub fn binary(op: Op, kind: ValKind, a: Value, b: Value) -> Inst {
         Inst::new(op, kind, 0, [a.0, b.0, 0])
     }
+    #[inline]
     pub fn constant(kind: ValKind, bits: u64) -> Inst {
         Inst::new(Op::Const, kind, 0, [bits as u32, (bits >> 32) as u32, 0])
     }
@@ -502,12 +506,14 @@ impl Graph {
         end
     }
     /// The instruction with its operands resolved.
+    #[inline]
     pub fn resolved(&mut self, value: Value) -> Inst {
         let mut inst = self.inst(value);
         self.resolve_args(&mut inst);
         self.insts[value.index()] = inst;
         inst
     }
+    #[inline]
     pub fn resolve_args(&mut self, inst: &mut Inst) {
         let mask = inst.op.value_mask();
         for i in 0..3 {
@@ -545,6 +551,7 @@ impl Graph {
     }
 
     /// Appends an instruction to no block.
+    #[inline]
     pub fn push(&mut self, inst: Inst, offset: u32) -> Value {
         self.insts.push(inst);
         self.offsets.push(offset);
@@ -580,6 +587,7 @@ impl Graph {
         });
         Block(self.blocks.len() as u32 - 1)
     }
+    #[inline]
     pub fn block(&self, block: Block) -> &BlockData {
         &self.blocks[block.index()]
     }

@@ -10,7 +10,7 @@
 //!  dominators.rs schedule.rs   where pure operations go
 //!  spill.rs       values over calls; slots.rs: parameters of loops that live in the frame
 //!  lir.rs lower.rs lower/      machine operations on virtual registers
-//!  regalloc.rs    registers
+//!  pressure.rs    how many values live at once; regalloc.rs: registers
 //!  emit.rs        machine code
 //! ```
 //!
@@ -27,7 +27,9 @@ mod ir;
 mod lir;
 mod lower;
 mod memory;
+mod pairs;
 mod passes;
+mod pressure;
 mod prune;
 mod regalloc;
 mod schedule;

@@ -369,51 +369,64 @@ impl Code {
         self.has_calls = false;
         self.result_bytes = 0;
     }
+    #[inline]
     pub fn operands_of(&self, inst: LInst) -> &[Operand] {
         &self.operands[inst.first as usize..(inst.first + inst.count) as usize]
     }
 }
 
 impl Function for Code {
+    #[inline]
     fn num_insts(&self) -> usize {
         self.insts.len()
     }
+    #[inline]
     fn num_blocks(&self) -> usize {
         self.blocks.len()
     }
+    #[inline]
     fn entry_block(&self) -> Block {
         Block::new(0)
     }
+    #[inline]
     fn block_insns(&self, block: Block) -> InstRange {
         let (start, end) = self.blocks[block.index()].insts;
         InstRange::new(Inst::new(start as usize), Inst::new(end as usize))
     }
+    #[inline]
     fn block_succs(&self, block: Block) -> &[Block] {
         let (start, end) = self.blocks[block.index()].succs;
         &self.links[start as usize..end as usize]
     }
+    #[inline]
     fn block_preds(&self, block: Block) -> &[Block] {
         let (start, end) = self.blocks[block.index()].preds;
         &self.links[start as usize..end as usize]
     }
+    #[inline]
     fn block_params(&self, block: Block) -> &[VReg] {
         let (start, end) = self.blocks[block.index()].params;
         &self.vregs[start as usize..end as usize]
     }
+    #[inline]
     fn is_ret(&self, inst: Inst) -> bool {
         matches!(self.insts[inst.index()].op, LOp::Return | LOp::Trap(_))
     }
+    #[inline]
     fn is_branch(&self, inst: Inst) -> bool {
         let op = self.insts[inst.index()].op;
         matches!(op, LOp::Jump { .. } | LOp::Branch { .. } | LOp::FloatBranch { .. } | LOp::Table { .. })
     }
+    #[inline]
     fn branch_blockparams(&self, block: Block, _: Inst, _: usize) -> &[VReg] {
         let (start, end) = self.blocks[block.index()].args;
         &self.vregs[start as usize..end as usize]
     }
+    #[inline]
     fn inst_operands(&self, inst: Inst) -> &[Operand] {
         self.operands_of(self.insts[inst.index()])
     }
+    #[inline]
     fn inst_clobbers(&self, inst: Inst) -> PRegSet {
         let inst = self.insts[inst.index()];
         match inst.op {
@@ -439,9 +452,11 @@ impl Function for Code {
             _ => PRegSet::empty(),
         }
     }
+    #[inline]
     fn num_vregs(&self) -> usize {
         self.num_vregs
     }
+    #[inline]
     fn spillslot_size(&self, _: RegClass) -> usize {
         1
     }

@@ -216,7 +216,8 @@ impl<'a> Lower<'a> {
                 self.code.links.push(regalloc2::Block::new(to as usize));
             }
             let middle = self.code.links.len() as u32;
-            for &edge in &data.preds {
+            // As in the dominator tree, the last first.
+            for &edge in data.preds.iter().rev() {
                 let from = match self.split[edge.index()] {
                     NONE => self.numbers[graph.edges[edge.index()].from.index()],
                     number => number,

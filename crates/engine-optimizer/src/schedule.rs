@@ -41,7 +41,7 @@ fn is_placed(inst: Inst) -> bool {
 
 impl Schedule {
     pub fn run(&mut self, graph: &mut Graph) -> Result<(), &'static str> {
-        self.dominators.compute(graph);
+        self.dominators.compute(graph)?;
         let count = graph.insts.len();
         self.live.clear();
         self.live.resize(count, false);

@@ -14,9 +14,9 @@
 //! intervals of the layout.
 
 use crate::ir::*;
+use crate::pairs::Pairs;
 use crate::schedule::Schedule;
 use crate::slots::SlotParams;
-use std::collections::HashMap;
 
 /// Where an instruction is to be inserted: block, position in its sequence.
 type At = (Block, u32);
@@ -54,10 +54,12 @@ pub(crate) struct Spill {
     loop_calls: Vec<bool>,
     loop_end: Vec<u32>,
     reloads: Vec<Reload>,
-    by_key: HashMap<(Value, u32, u8), u32>,
+    /// By value, and region and kind: its reload.
+    by_key: Pairs,
     /// Values that have a slot, with the interval in which it is theirs.
     intervals: Vec<Interval>,
-    interval_of: HashMap<Value, u32>,
+    /// By value: its interval, or `NOWHERE`.
+    interval_of: Vec<u32>,
     /// Stores and loads, and where.
     inserts: Vec<(At, Value)>,
     seq: Vec<Value>,
@@ -106,7 +108,6 @@ impl Spill {
         self.reloads.clear();
         self.by_key.clear();
         self.intervals.clear();
-        self.interval_of.clear();
         self.inserts.clear();
         self.loop_calls.clear();
         self.loop_calls.resize(graph.loops.len(), false);
@@ -304,10 +305,8 @@ impl Spill {
         if defined == region || defined == NOWHERE || region == NOWHERE {
             return value;
         }
-        let key = (origin, region, kind as u8);
-        let next = self.reloads.len() as u32;
-        let number = *self.by_key.entry(key).or_insert(next);
-        if number != next {
+        let key = (origin.0, region << 3 | kind as u32);
+        if let Some(number) = self.by_key.get(key.0, key.1) {
             let reload = &mut self.reloads[number as usize];
             reload.uses += 1;
             let (block, first) = reload.at;
@@ -326,6 +325,7 @@ impl Spill {
             _ => Inst::new(Op::Reload, kind, 0, [origin.0, 0, 0]),
         };
         let stand_in = graph.push(stand_in, 0);
+        self.by_key.set(key.0, key.1, self.reloads.len() as u32);
         self.reloads.push(Reload { stand_in, region, at, uses: 1 });
         stand_in
     }
@@ -333,13 +333,15 @@ impl Spill {
     /// Gives each value that is loaded again a slot, and notes where what is inserted.
     fn assign_slots(&mut self, graph: &mut Graph, schedule: &mut Schedule) {
         schedule.uses.resize(graph.insts.len(), 1);
+        self.interval_of.clear();
+        self.interval_of.resize(graph.insts.len(), NOWHERE);
         for &(param, header) in &self.slot_params.roots {
             // Stored on all edges to the header, and alive all through the loop.
             let data = graph.block(header);
             let preds = data.preds.iter().map(|edge| self.position[graph.edges[edge.index()].from.index()]);
             let start = preds.min().unwrap_or(0);
             let end = self.loop_end[data.in_loop as usize];
-            self.interval_of.insert(param, self.intervals.len() as u32);
+            self.interval_of[param.index()] = self.intervals.len() as u32;
             self.intervals.push(Interval { start, end });
         }
         for reload in &mut self.reloads {
@@ -369,12 +371,12 @@ impl Spill {
                 end = end.max(self.loop_end[around as usize]);
                 around = data.parent;
             }
-            let next = self.intervals.len() as u32;
-            let number = *self.interval_of.entry(inst.a()).or_insert(next);
-            if number == next {
+            let number = &mut self.interval_of[inst.a().index()];
+            if *number == NOWHERE {
+                *number = self.intervals.len() as u32;
                 self.intervals.push(Interval { start: 0, end });
             }
-            let interval = &mut self.intervals[number as usize];
+            let interval = &mut self.intervals[*number as usize];
             interval.end = interval.end.max(end);
         }
         self.find_definitions(graph, schedule);
@@ -405,7 +407,9 @@ impl Spill {
     }
 
     fn define(&mut self, graph: &mut Graph, value: Value, position: u32, at: At) {
-        if let Some(&number) = self.interval_of.get(&value) {
+        if let Some(&number) = self.interval_of.get(value.index())
+            && number != NOWHERE
+        {
             self.intervals[number as usize].start = position;
             let kind = graph.kind(value);
             let store = graph.push(Inst::new(Op::Spill, kind, 0, [value.0, number, 0]), 0);
@@ -439,14 +443,14 @@ impl Spill {
         for &block in &graph.layout {
             for (param, slot) in &mut graph.blocks[block.index()].slot_params {
                 let root = self.slot_params.root(*param);
-                *slot = root.map_or(NO_SLOT, |root| slots[self.interval_of[&root] as usize]);
+                *slot = root.map_or(NO_SLOT, |root| slots[self.interval_of[root.index()] as usize]);
             }
         }
         for &(_, value) in &self.inserts {
             let inst = &mut graph.insts[value.index()];
             match inst.op {
                 Op::Spill => inst.args[1] = slots[inst.args[1] as usize],
-                Op::Reload => inst.args[0] = slots[self.interval_of[&inst.a()] as usize],
+                Op::Reload => inst.args[0] = slots[self.interval_of[inst.a().index()] as usize],
                 _ => {}
             }
         }

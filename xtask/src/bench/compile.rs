@@ -4,6 +4,7 @@
 //! Each module is measured in processes of its own (`engine compile --stats json`), in which validation and compilation alternate.
 
 use super::callable;
+use super::peers::{self, Contestant};
 use super::statistics::{Samples, geometric_mean, rounded, worst};
 use super::stats::Stats;
 use crate::packages::PACKAGES;
@@ -57,6 +58,8 @@ struct Row {
     stats: Stats,
     /// Ratio of compilation to validation in each process.
     ratios: Samples,
+    /// Least CPU time of Cranelift's processes, if it was measured.
+    cranelift_ms: Option<f64>,
 }
 
 /// `cargo xtask bench compile`
@@ -65,9 +68,10 @@ pub fn main(args: &Args, json: bool) -> Result<()> {
     if let Some(threads) = args.threads {
         return super::threads::main(&engine, &files(args)?, args, threads as usize, json);
     }
+    let cranelift = if args.tier == "optimized" { peers::cranelift_compiler() } else { None };
     let mut rows = Vec::new();
     for file in files(args)? {
-        let Some(row) = measure(&engine, &file, args)? else { continue };
+        let Some(row) = measure(&engine, &file, args, cranelift.as_ref())? else { continue };
         if json {
             row.print_json(&args.tier);
         }
@@ -109,20 +113,29 @@ pub(super) fn modules(files: &[PathBuf], wanted: impl Fn(&str) -> bool) -> Resul
 }
 
 /// A module's statistics; `None`, with a line that says why, if it does not compile.
-fn measure(engine: &Path, file: &Path, args: &Args) -> Result<Option<Row>> {
+///
+/// Cranelift's processes alternate with ours. Theirs are measured whole: they also read the module and write the code.
+fn measure(engine: &Path, file: &Path, args: &Args, cranelift: Option<&Contestant>) -> Result<Option<Row>> {
     let name = file.strip_prefix(repo::corpus_dir()).unwrap_or(file).display().to_string();
     let mut row = match Stats::of(engine, file, &args.tier, args.repeat, 1) {
-        Ok(stats) => Row { name, ratios: Samples::new(vec![stats.compile_ms / stats.validate_ms]), stats },
+        Ok(stats) => Row {
+            name,
+            ratios: Samples::new(vec![stats.compile_ms / stats.validate_ms]),
+            stats,
+            cranelift_ms: None,
+        },
         Err(error) => {
             eprintln!("{name}: skipped: {error:#}");
             return Ok(None);
         }
     };
+    row.measure_cranelift(cranelift, file)?;
     let mut rounds = 1;
     while rounds < args.rounds || (row.is_doubtful() && rounds < MORE * args.rounds) {
         let stats = Stats::of(engine, file, &args.tier, args.repeat, 1).with_context(|| row.name.clone())?;
         row.ratios.push(stats.compile_ms / stats.validate_ms);
         row.stats.merge(&stats);
+        row.measure_cranelift(cranelift, file)?;
         rounds += 1;
     }
     Ok(Some(row))
@@ -136,6 +149,22 @@ impl Row {
     /// Whether the machine was faster while one of the two was at its least.
     fn is_doubtful(&self) -> bool {
         (self.ratio() / self.ratios.median() - 1.0).abs() > DOUBT
+    }
+
+    /// Compiles the module with Cranelift, if that compiles it.
+    fn measure_cranelift(&mut self, cranelift: Option<&Contestant>, file: &Path) -> Result<()> {
+        let Some(cranelift) = cranelift else { return Ok(()) };
+        let measured = process::measure(&mut cranelift.command(file), None)?;
+        if measured.status.success() {
+            let cpu = measured.cpu.as_secs_f64() * 1e3;
+            self.cranelift_ms = Some(self.cranelift_ms.map_or(cpu, |least| least.min(cpu)));
+        }
+        Ok(())
+    }
+
+    /// CPU time of Cranelift in multiples of ours.
+    fn cranelift(&self) -> Option<f64> {
+        Some(self.cranelift_ms? / self.stats.compile_cpu_ms)
     }
 
     fn mb_per_s(&self) -> f64 {
@@ -156,6 +185,8 @@ impl Row {
                 "validate_ms": stats.validate_ms, "compile_ms": stats.compile_ms, "ratio": rounded(self.ratio()),
                 "ratio_spread_percent": rounded(self.ratios.spread()), "mb_per_s": rounded(self.mb_per_s()),
                 "machine_code_bytes": stats.machine_code_bytes, "peak_bytes": stats.peak_bytes,
+                "compile_cpu_ms": stats.compile_cpu_ms, "cranelift_cpu_ms": self.cranelift_ms,
+                "cranelift_ratio": self.cranelift().map(rounded),
             })
         );
     }
@@ -172,6 +203,7 @@ impl Row {
             format!("{:.1}", self.mb_per_s()),
             format!("{:.2}", stats.machine_code_bytes / stats.code_section_bytes.max(1.0)),
             format!("{:.2}", self.peak()),
+            self.cranelift().map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
         ]
     }
 }
@@ -188,8 +220,10 @@ fn print_tables(rows: &[Row], small: &[callable::Row]) {
             "MB/s",
             "code / section",
             "peak / section",
+            "Cranelift",
         ];
         table::print(&header, &rows.iter().map(Row::cells).collect::<Vec<_>>());
+        println!("Cranelift: its CPU time in multiples of ours, both with one thread; with --tier optimized");
     }
     if !small.is_empty() {
         let header = ["module", "bytes", "validate µs", "callable µs", "spread %", "ratio", "spread %"];

@@ -129,6 +129,15 @@ pub fn wasmtime_precompiled() -> Option<Contestant> {
     present(&contestant).then_some(contestant)
 }
 
+/// wasmtime's optimising compiler, which is Cranelift, on one thread, if it is there: what a module is added to.
+pub fn cranelift_compiler() -> Option<Contestant> {
+    let file = repo::root().join("target").join("bench").join("cranelift.cwasm").display().to_string();
+    let words = ["wasmtime", "compile", "-C", "parallel-compilation=n", "-o", &file];
+    let words = words.map(str::to_owned).to_vec();
+    let contestant = Contestant { name: "cranelift".to_owned(), words, precompile: None };
+    present(&contestant).then_some(contestant)
+}
+
 fn present(peer: &Contestant) -> bool {
     let program = &peer.words[0];
     if Path::new(program).is_file() || process::find_on_path(program).is_some() {

@@ -117,7 +117,9 @@ impl<'a> Builder<'a> {
     }
 
     fn add_label_params(&mut self, index: usize, block: Block, kinds: Kinds<'a>) {
-        let params: Vec<Value> = (0..kinds.len()).map(|i| self.new_param(block, kinds.get(i))).collect();
+        self.check_values(kinds.len());
+        let count = if self.refused.is_some() { 0 } else { kinds.len() };
+        let params: Vec<Value> = (0..count).map(|i| self.new_param(block, kinds.get(i))).collect();
         let control = &mut self.control[index];
         control.label = block;
         control.label_params = params;

@@ -26,6 +26,10 @@ use ssa::{Current, Definitions, Pending};
 const FUEL_PER_BYTE: u32 = 64;
 const FUEL: u32 = 100_000;
 
+/// Values that a call passes on the stack, or that a label takes. They are all live at once, so that the time for their registers grows
+/// with the square.
+const MAX_VALUES: usize = 64;
+
 /// Builds graphs; its memory is reused.
 pub(crate) struct Builder<'a> {
     pub graph: Graph,
@@ -233,8 +237,17 @@ impl<'a> Builder<'a> {
         self.reachable = false;
     }
 
+    /// Refuses what takes too many values at once.
+    fn check_values(&mut self, count: usize) {
+        if count > MAX_VALUES {
+            self.refused = Some("it carries too many values at once");
+        }
+    }
+
     /// An edge from the current block that carries the top `count` operands.
     fn edge(&mut self, to: Block, count: usize) -> Edge {
+        // An operator that makes very many edges ends as soon as it can.
+        let count = if self.refused.is_some() { 0 } else { count };
         let edge = self.graph.new_edge(self.block, to);
         self.edge_first.push(self.edge_values.len() as u32);
         self.edge_values.extend_from_slice(&self.stack[self.stack.len() - count..]);

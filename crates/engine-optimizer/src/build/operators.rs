@@ -435,6 +435,7 @@ impl Builder<'_> {
         if params.iter().chain(results).any(|&kind| kind == ValKind::V128) {
             self.refused = Some("it uses vectors");
         }
+        self.check_values(params.len().max(results.len()));
         let call = self.emit_call(callee, ty.0, &[], params.len(), results.first().copied());
         for (i, &kind) in results.iter().enumerate() {
             let value = match i {

@@ -3,73 +3,24 @@
 
 use super::Builder;
 use crate::ir::*;
+use crate::pairs::Pairs;
 use engine_decoder::ValKind;
 
-/// Values of variables at the ends of blocks: open addressing, keys are block and variable, emptied by a new generation.
+/// Values of variables at the ends of blocks.
 #[derive(Default)]
-pub(crate) struct Definitions {
-    slots: Vec<Slot>,
-    generation: u32,
-    len: usize,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    generation: u32,
-    block: u32,
-    variable: u32,
-    value: u32,
-}
+pub(crate) struct Definitions(Pairs);
 
 impl Definitions {
     pub fn clear(&mut self) {
-        self.len = 0;
-        self.generation = self.generation.wrapping_add(1);
-        if self.generation == 0 || self.slots.is_empty() {
-            self.slots = vec![Slot::default(); 1024];
-            self.generation = 1;
-        }
-    }
-    #[inline]
-    fn find(&self, block: Block, variable: u32) -> usize {
-        let key = u64::from(block.0) << 32 | u64::from(variable);
-        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mask = self.slots.len() - 1;
-        let mut at = (hash >> 32) as usize & mask;
-        loop {
-            let slot = &self.slots[at];
-            if slot.generation != self.generation || (slot.block == block.0 && slot.variable == variable) {
-                return at;
-            }
-            at = (at + 1) & mask;
-        }
+        self.0.clear();
     }
     #[inline]
     pub fn get(&self, block: Block, variable: u32) -> Option<Value> {
-        let slot = &self.slots[self.find(block, variable)];
-        (slot.generation == self.generation).then_some(Value(slot.value))
+        self.0.get(block.0, variable).map(Value)
     }
     #[inline]
     pub fn set(&mut self, block: Block, variable: u32, value: Value) {
-        if (self.len + 1) * 2 > self.slots.len() {
-            self.grow();
-        }
-        let at = self.find(block, variable);
-        if self.slots[at].generation != self.generation {
-            self.len += 1;
-        }
-        self.slots[at] = Slot { generation: self.generation, block: block.0, variable, value: value.0 };
-    }
-    #[cold]
-    fn grow(&mut self) {
-        let size = self.slots.len() * 2;
-        let old = core::mem::replace(&mut self.slots, vec![Slot::default(); size]);
-        for slot in old {
-            if slot.generation == self.generation {
-                let at = self.find(Block(slot.block), slot.variable);
-                self.slots[at] = slot;
-            }
-        }
+        self.0.set(block.0, variable, value.0);
     }
 }
 

@@ -1,0 +1,78 @@
+//! What would take more than linear time is declined.
+
+use engine_decoder::{DecodedModule, DefinedFuncIndex, Features};
+use engine_machine::{AccessMode, Arch, CodeFlags, Entry, ModuleEnv, TargetFeatures};
+use engine_optimizer::OptimizingCompiler;
+
+/// Compiles the first function of a module.
+fn compile(text: &str) -> Result<(), &'static str> {
+    let flags = CodeFlags {
+        target: TargetFeatures::floor(Arch::X64),
+        memory_access: AccessMode::Guarded,
+        spectre: true,
+        interruptible: true,
+        canonicalize_nans: false,
+        tier_up_budget: 0,
+    };
+    let bytes = wat::parse_str(text).expect("well-formed");
+    let decoded = DecodedModule::decode(bytes, Features::default()).expect("valid");
+    let env = ModuleEnv::new(decoded.module.clone(), flags);
+    let func = DefinedFuncIndex(0);
+    let mut compiler = OptimizingCompiler::new(&env);
+    compiler
+        .compile(&decoded, func, decoded.body_at(func), Entry::Function)
+        .map_err(|declined| declined.reason)
+}
+
+/// A function that leaves a block with this many results, by a branch.
+fn results(count: usize) -> String {
+    let (types, values) = ("i32 ".repeat(count), "local.get 0 ".repeat(count));
+    let drops = "drop ".repeat(count);
+    format!("(module (func (param i32) (block (result {types}) {values} (br_if 0 (local.get 0))) {drops}))")
+}
+
+#[test]
+fn labels_take_few_values() {
+    assert_eq!(compile(&results(64)), Ok(()));
+    assert_eq!(compile(&results(65)), Err("it carries too many values at once"));
+}
+
+#[test]
+fn calls_take_few_values() {
+    let call = |count: usize| {
+        let (types, values) = ("i32 ".repeat(count), "local.get 0 ".repeat(count));
+        format!("(module (func (param i32) {values} call $f) (func $f (param {types})))")
+    };
+    assert_eq!(compile(&call(64)), Ok(()));
+    assert_eq!(compile(&call(65)), Err("it carries too many values at once"));
+}
+
+/// Blocks in a row, each of which may leave for this label, in `(block $end (loop $loop ...))`.
+fn row(label: &str) -> String {
+    let branches = format!("local.get 0 br_if {label} ").repeat(10_000);
+    format!("(module (func (param i32) (block $end (loop $loop {branches}))))")
+}
+
+#[test]
+fn very_many_branches_lead_to_one_end() {
+    assert_eq!(compile(&row("$end")), Ok(()));
+}
+
+#[test]
+fn very_many_branches_back_are_declined() {
+    assert_eq!(compile(&row("$loop")), Err("its control flow is too deep"));
+}
+
+/// Operands that are loaded before this many blocks, and used behind them.
+fn crossing(values: usize, blocks: usize) -> String {
+    let loads: String = (0..values).map(|i| format!("(i32.load offset={} (local.get 0))", 4 * i)).collect();
+    let blocks = "(block local.get 0 br_if 0 i32.const 0 i32.const 1 i32.store)".repeat(blocks);
+    let uses = "i32.xor ".repeat(values - 1);
+    format!("(module (memory 1) (func (param i32) (result i32) {loads} {blocks} {uses}))")
+}
+
+#[test]
+fn values_that_cross_too_many_blocks_are_declined() {
+    assert_eq!(compile(&crossing(100, 100)), Ok(()));
+    assert_eq!(compile(&crossing(1000, 1000)), Err("it has too many values at once"));
+}
