@@ -131,7 +131,7 @@ impl<'a, M: Masm> Generator<'a, M> {
     pub fn block_kinds(&self, ty: wasmparser::BlockType) -> (Kinds<'a>, Kinds<'a>) {
         match ty {
             wasmparser::BlockType::Empty => (Kinds::One(None), Kinds::One(None)),
-            wasmparser::BlockType::Type(ty) => (Kinds::One(None), Kinds::One(Some(kind_of(ty)))),
+            wasmparser::BlockType::Type(ty) => (Kinds::One(None), Kinds::One(Some(ValKind::from(ty)))),
             wasmparser::BlockType::FuncType(index) => {
                 let env = self.env;
                 let (params, results) = env.kinds(TypeIndex(index));
@@ -886,17 +886,5 @@ impl<'a, M: Masm> Generator<'a, M> {
     pub fn visit_unreachable(&mut self) {
         self.masm.trap(TrapCode::Unreachable);
         self.set_unreachable();
-    }
-}
-
-/// Kind of a wasmparser type.
-pub(crate) fn kind_of(ty: wasmparser::ValType) -> ValKind {
-    match ty {
-        wasmparser::ValType::I32 => ValKind::I32,
-        wasmparser::ValType::I64 => ValKind::I64,
-        wasmparser::ValType::F32 => ValKind::F32,
-        wasmparser::ValType::F64 => ValKind::F64,
-        wasmparser::ValType::V128 => ValKind::V128,
-        wasmparser::ValType::Ref(_) => ValKind::Ref,
     }
 }

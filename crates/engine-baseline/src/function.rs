@@ -1,6 +1,5 @@
 //! One function, from prologue to side tables.
 
-use crate::control::kind_of;
 use crate::generator::{Generator, Local};
 use crate::visitor::{Both, Reachable};
 use crate::{CompileError, Validators};
@@ -105,7 +104,7 @@ impl<'a, M: Masm> Generator<'a, M> {
     /// Adds a run of declared locals.
     pub fn declare_locals(&mut self, count: u32, ty: wasmparser::ValType) {
         self.num_locals += count;
-        self.runs.push((self.num_locals, kind_of(ty)));
+        self.runs.push((self.num_locals, ty.into()));
     }
 
     /// The operators begin: everything up to the prologue's end.

@@ -91,6 +91,19 @@ pub enum ValKind {
     Ref,
 }
 
+impl From<wasmparser::ValType> for ValKind {
+    fn from(ty: wasmparser::ValType) -> ValKind {
+        match ty {
+            wasmparser::ValType::I32 => ValKind::I32,
+            wasmparser::ValType::I64 => ValKind::I64,
+            wasmparser::ValType::F32 => ValKind::F32,
+            wasmparser::ValType::F64 => ValKind::F64,
+            wasmparser::ValType::V128 => ValKind::V128,
+            wasmparser::ValType::Ref(_) => ValKind::Ref,
+        }
+    }
+}
+
 impl ValKind {
     /// Whether values of this kind live in floating-point and vector registers.
     #[inline]

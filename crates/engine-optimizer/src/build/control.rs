@@ -1,7 +1,6 @@
 //! Structured control flow.
 
 use super::Builder;
-use super::operators::kind_of;
 use crate::Entry;
 use crate::ir::*;
 use engine_decoder::{TypeIndex, ValKind};
@@ -48,7 +47,7 @@ impl<'a> Builder<'a> {
     fn block_kinds(&self, ty: BlockType) -> (Kinds<'a>, Kinds<'a>) {
         match ty {
             BlockType::Empty => (Kinds::One(None), Kinds::One(None)),
-            BlockType::Type(ty) => (Kinds::One(None), Kinds::One(Some(kind_of(ty)))),
+            BlockType::Type(ty) => (Kinds::One(None), Kinds::One(Some(ty.into()))),
             BlockType::FuncType(index) => {
                 let (params, results) = self.env.kinds(TypeIndex(index));
                 (Kinds::List(params), Kinds::List(results))

@@ -292,7 +292,7 @@ impl<'a> Builder<'a> {
 
 impl<'a> BodyVisitor<'a> for Builder<'a> {
     fn locals(&mut self, count: u32, ty: wasmparser::ValType) {
-        let kind = operators::kind_of(ty);
+        let kind = ValKind::from(ty);
         self.kinds.resize(self.kinds.len() + count as usize, kind);
     }
     fn start(&mut self, operators: &'a [u8]) {

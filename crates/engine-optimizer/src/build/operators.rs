@@ -14,18 +14,6 @@ use wasmparser::{MemArg, VisitOperator, for_each_visit_operator};
 use Size::{S32, S64};
 use ValKind::{F32, F64, I32, I64};
 
-/// Kind of a wasmparser type.
-pub(super) fn kind_of(ty: wasmparser::ValType) -> ValKind {
-    match ty {
-        wasmparser::ValType::I32 => ValKind::I32,
-        wasmparser::ValType::I64 => ValKind::I64,
-        wasmparser::ValType::F32 => ValKind::F32,
-        wasmparser::ValType::F64 => ValKind::F64,
-        wasmparser::ValType::V128 => ValKind::V128,
-        wasmparser::ValType::Ref(_) => ValKind::Ref,
-    }
-}
-
 /// Whether an operator matters even where it cannot be reached.
 macro_rules! is_structure {
     (Block) => {
