@@ -26,28 +26,6 @@ impl<M: Masm> FrameStack for Both<'_, '_, '_, M> {
     }
 }
 
-/// Whether an operator matters even where it cannot be reached.
-macro_rules! is_structure {
-    (Block) => {
-        true
-    };
-    (Loop) => {
-        true
-    };
-    (If) => {
-        true
-    };
-    (Else) => {
-        true
-    };
-    (End) => {
-        true
-    };
-    ($other:ident) => {
-        false
-    };
-}
-
 macro_rules! generate {
     (mvp $this:ident $op:ident $visit:ident ($($arg:ident),*)) => { generate!(@yes $this $op $visit ($($arg),*)) };
     (sign_extension $this:ident $op:ident $visit:ident ($($arg:ident),*)) => { generate!(@yes $this $op $visit ($($arg),*)) };
@@ -55,7 +33,7 @@ macro_rules! generate {
     (bulk_memory $this:ident $op:ident $visit:ident ($($arg:ident),*)) => { generate!(@yes $this $op $visit ($($arg),*)) };
     (reference_types $this:ident $op:ident $visit:ident ($($arg:ident),*)) => { generate!(@yes $this $op $visit ($($arg),*)) };
     (@yes $this:ident $op:ident $visit:ident ($($arg:ident),*)) => {
-        if is_structure!($op) || $this.generator.reachable {
+        if engine_machine::is_structure!($op) || $this.generator.reachable {
             $this.generator.$visit($($arg),*);
         }
     };

@@ -6,9 +6,6 @@ use engine_instance::{Bytes, Context as _, Engine, Module, Result, StreamingComp
 use std::io::Read;
 use std::path::Path;
 
-/// Bytes read at a time.
-const CHUNK: usize = 256 << 10;
-
 /// Compiles a module from its bytes, in the way that the mode says.
 ///
 /// # Errors
@@ -38,13 +35,12 @@ pub fn from_bytes(engine: &Engine, options: &EngineOptions, bytes: Bytes) -> Res
 pub fn from_file(engine: &Engine, options: &EngineOptions, path: &Path) -> Result<Module> {
     let name = || input::display_name(path);
     if path == Path::new("-") {
-        return from_reader(engine, options, &name(), &mut std::io::stdin().lock(), 0);
+        return from_reader(engine, options, &name(), &mut std::io::stdin().lock());
     }
     if options.mode == Some(Mode::Streaming) {
         let cannot_read = || format!("cannot read {}", name());
         let mut file = std::fs::File::open(path).with_context(cannot_read)?;
-        let size = file.metadata().with_context(cannot_read)?.len();
-        return from_reader(engine, options, &name(), &mut file, size as usize);
+        return from_reader(engine, options, &name(), &mut file);
     }
     from_bytes(engine, options, input::load(path)?).with_context(name)
 }
@@ -55,7 +51,6 @@ fn from_reader(
     options: &EngineOptions,
     name: &str,
     reader: &mut dyn Read,
-    size: usize,
 ) -> Result<Module> {
     let cannot_read = || format!("cannot read {name}");
     let mut head = Vec::new();
@@ -65,18 +60,7 @@ fn from_reader(
         return from_bytes(engine, options, input::from_contents(name, head.into())?)
             .with_context(|| name.to_owned());
     }
-    let mut compiler = StreamingCompiler::new(engine);
-    compiler.expect_size(size);
-    compiler.push(&head).with_context(|| name.to_owned())?;
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match reader.read(&mut chunk) {
-            Ok(0) => return compiler.finish().with_context(|| name.to_owned()),
-            Ok(count) => compiler.push(&chunk[..count]).with_context(|| name.to_owned())?,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error).with_context(cannot_read),
-        }
-    }
+    Module::from_reader(engine, head.as_slice().chain(reader)).with_context(|| name.to_owned())
 }
 
 /// Sizes of chunks, between 1 and 4,096, small ones as likely as large ones: a sequence that its seed decides (a linear congruential
@@ -113,12 +97,12 @@ mod tests {
         let options = EngineOptions::default();
         let binary = wat::parse_str(r#"(module (func (export "f")))"#).unwrap();
         for mut contents in [&binary[..], br#"(module (func (export "f")))"#] {
-            let module = from_reader(&engine, &options, "it", &mut contents, 0).unwrap();
+            let module = from_reader(&engine, &options, "it", &mut contents).unwrap();
             assert!(module.get_export("f").is_some());
         }
-        let error = from_reader(&engine, &options, "it", &mut &binary[..20], 0).unwrap_err();
+        let error = from_reader(&engine, &options, "it", &mut &binary[..20]).unwrap_err();
         assert!(format!("{error:#}").starts_with("it: "), "{error:#}");
-        let error = from_reader(&engine, &options, "it", &mut &b"\xff\xfe"[..], 0).unwrap_err();
+        let error = from_reader(&engine, &options, "it", &mut &b"\xff\xfe"[..]).unwrap_err();
         assert!(error.to_string().starts_with("it is not a WebAssembly module"), "{error}");
     }
 }

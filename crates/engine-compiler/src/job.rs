@@ -139,7 +139,7 @@ impl Job {
             }
         });
         if state.start() == Start::Lazy(LazyValidation::AtFirstCall) {
-            state.close();
+            state.queue_top();
         } else {
             state.queue_all();
             self.compiler.hand_over(&state);

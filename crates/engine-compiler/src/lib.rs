@@ -249,7 +249,9 @@ impl Compiler {
     ) -> Result<Arc<CompilationState>, CompileError> {
         let state = self.begin_by(tier, decoded, mode, self.compile_mode(), start)?;
         if start == Start::Lazy(LazyValidation::AtFirstCall) {
-            state.close();
+            // Nothing is validated; the second tier, if all is to be optimised, leaves out what is invalid.
+            state.queue_top();
+            self.go_on(&state);
             return Ok(state);
         }
         state.queue_all();

@@ -132,9 +132,6 @@ pub struct CompilationState {
 struct Inner {
     baseline: Queue,
     top: Queue,
-    mode: CompileMode,
-    /// Units of the second tier that its compiler declined; their functions keep the code that they have.
-    declined: usize,
     /// Threads that are compiling units now.
     running: usize,
     /// The failure with the lowest offset so far, with that offset.
@@ -156,7 +153,7 @@ impl Inner {
     }
 
     /// Notes what has happened by now.
-    fn advance(&mut self) {
+    fn advance(&mut self, mode: CompileMode) {
         if self.aborted {
             return;
         }
@@ -171,7 +168,7 @@ impl Inner {
             return;
         }
         self.events.happens(CompilationEvent::FinishedBaseline);
-        let finished = match self.mode {
+        let finished = match mode {
             CompileMode::Regular => true,
             CompileMode::Tiering => !self.top.open && self.top.outstanding == 0,
             CompileMode::Dynamic => false,
@@ -200,8 +197,6 @@ impl CompilationState {
         let inner = Inner {
             baseline: queue(),
             top: queue(),
-            mode,
-            declined: 0,
             running: 0,
             failure: None,
             aborted: false,
@@ -302,35 +297,24 @@ impl CompilationState {
 
     /// Queues every function for the first tier and, when tiering, for the second, and says that there are no more.
     pub fn queue_all(&self) {
-        let mut builder = self.builder();
-        let levels: &[Level] = match self.lock().mode {
-            CompileMode::Regular | CompileMode::Dynamic => &[Level::Baseline],
-            CompileMode::Tiering => &[Level::Baseline, Level::Top],
-        };
-        for &level in levels {
-            for (func, body) in self.decoded().module.bodies.iter().enumerate() {
-                let func = DefinedFuncIndex(func as u32);
-                builder.add(CompilationUnit { func, level, entry: Entry::Function, body: body.clone() });
-            }
+        self.queue_functions(Level::Baseline);
+        self.queue_top();
+    }
+
+    /// Queues every function for the second tier, if all are to be compiled by it, and says that there are no more units.
+    pub(crate) fn queue_top(&self) {
+        if self.mode == CompileMode::Tiering {
+            self.queue_functions(Level::Top);
         }
-        builder.commit();
         self.close();
     }
 
-    /// Queues every function for the second tier, if all are to be compiled by it.
-    pub(crate) fn queue_top(&self) {
-        if self.mode != CompileMode::Tiering {
-            return;
-        }
+    /// Queues every function for a tier.
+    fn queue_functions(&self, level: Level) {
         let mut builder = self.builder();
         for (func, body) in self.decoded().module.bodies.iter().enumerate() {
             let func = DefinedFuncIndex(func as u32);
-            builder.add(CompilationUnit {
-                func,
-                level: Level::Top,
-                entry: Entry::Function,
-                body: body.clone(),
-            });
+            builder.add(CompilationUnit { func, level, entry: Entry::Function, body: body.clone() });
         }
         builder.commit();
     }
@@ -341,7 +325,7 @@ impl CompilationState {
             let mut inner = self.lock();
             inner.baseline.open = false;
             inner.top.open = false;
-            inner.advance();
+            inner.advance(self.mode);
         }
         self.tell();
     }
@@ -463,7 +447,6 @@ impl CompilationState {
             let result = work.units.compile(compiler, &self.environment, unit.func, body(unit), unit.entry);
             if level == Level::Top && result.is_err() {
                 // The function keeps the code that it has.
-                self.lock().declined += 1;
                 self.tier_up.decline(unit);
                 continue;
             }
@@ -554,7 +537,7 @@ impl CompilationState {
                 inner.baseline.clear();
                 inner.top.clear();
             }
-            inner.advance();
+            inner.advance(self.mode);
             self.progress.notify_all();
         }
         self.tell();
@@ -704,7 +687,7 @@ impl core::fmt::Debug for CompilationState {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let inner = self.lock();
         f.debug_struct("CompilationState")
-            .field("mode", &inner.mode)
+            .field("mode", &self.mode)
             .field("baseline", &inner.baseline.outstanding)
             .field("top", &inner.top.outstanding)
             .field("events", &inner.events.happened())

@@ -159,7 +159,6 @@ impl StreamingCompiler {
         };
         state.complete(decoded.clone());
         state.queue_top();
-        state.close();
         match self.compiler.finish(&state, &decoded) {
             Ok(()) => Ok((decoded, state)),
             Err(error) => {

@@ -213,7 +213,7 @@ fn lazy_modules_stream_too() {
 }
 
 #[test]
-fn bodies_are_dropped_when_they_are_compiled_and_deliverers_help() {
+fn a_large_module_is_the_same_where_only_its_deliverer_compiles() {
     let filler = "(func (local i32) local.get 0 i32.const 3 i32.mul drop)".repeat(50_000);
     let large = wasm(&format!("(module {filler})"));
     let compiler = compiler(0);

@@ -202,3 +202,26 @@ macro_rules! runtime_operators {
         }
     };
 }
+
+/// Whether an operator matters even where it cannot be reached: blocks open and close there too.
+#[macro_export]
+macro_rules! is_structure {
+    (Block) => {
+        true
+    };
+    (Loop) => {
+        true
+    };
+    (If) => {
+        true
+    };
+    (Else) => {
+        true
+    };
+    (End) => {
+        true
+    };
+    ($other:ident) => {
+        false
+    };
+}

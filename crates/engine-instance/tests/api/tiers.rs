@@ -54,3 +54,15 @@ fn every_function_is_optimised_when_asked_for() {
     assert_eq!(events.iter().take(2).collect::<Vec<_>>(), [FinishedBaseline, FinishedTopTier]);
     drop(module);
 }
+
+#[test]
+fn every_function_is_optimised_also_where_nothing_is_compiled_at_the_start() {
+    let text = r#"(module (func (export "f") (param i32) (result i32) local.get 0) (func))"#;
+    for validation in [LazyValidation::AtLoad, LazyValidation::AtFirstCall] {
+        let mut config = Config::new();
+        config.compilation_mode(CompilationMode::Lazy).lazy_validation(validation);
+        let engine = Engine::new(config.tiering(Tiering::Eager).compile_tasks(0)).unwrap();
+        let (module, results) = call(&engine, text, 7, 1);
+        assert_eq!((results, module.lazy_stats().functions), (vec![7], 0));
+    }
+}

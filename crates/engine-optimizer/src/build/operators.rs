@@ -14,28 +14,6 @@ use wasmparser::{MemArg, VisitOperator, for_each_visit_operator};
 use Size::{S32, S64};
 use ValKind::{F32, F64, I32, I64};
 
-/// Whether an operator matters even where it cannot be reached.
-macro_rules! is_structure {
-    (Block) => {
-        true
-    };
-    (Loop) => {
-        true
-    };
-    (If) => {
-        true
-    };
-    (Else) => {
-        true
-    };
-    (End) => {
-        true
-    };
-    ($other:ident) => {
-        false
-    };
-}
-
 macro_rules! build {
     (mvp $this:ident $op:ident $visit:ident ($($arg:ident),*)) => { build!(@yes $this $op $visit ($($arg),*)) };
     (sign_extension $this:ident $op:ident $visit:ident ($($arg:ident),*)) => { build!(@yes $this $op $visit ($($arg),*)) };
@@ -43,7 +21,7 @@ macro_rules! build {
     (bulk_memory $this:ident $op:ident $visit:ident ($($arg:ident),*)) => { build!(@yes $this $op $visit ($($arg),*)) };
     (reference_types $this:ident $op:ident $visit:ident ($($arg:ident),*)) => { build!(@yes $this $op $visit ($($arg),*)) };
     (@yes $this:ident $op:ident $visit:ident ($($arg:ident),*)) => {
-        if is_structure!($op) || $this.reachable {
+        if engine_machine::is_structure!($op) || $this.reachable {
             Builder::$visit($this $(, $arg)*);
         }
     };
