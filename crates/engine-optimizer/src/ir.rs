@@ -439,6 +439,8 @@ pub(crate) struct Graph {
     pub loops: Vec<LoopData>,
     /// Whether the layout and the loops are not those of the source.
     pub irregular: bool,
+    /// Whether pure instructions may stand before their operands in `insts`.
+    pub unordered: bool,
     interned: Interned,
 }
 
@@ -456,9 +458,11 @@ impl Graph {
             calls,
             loops,
             irregular,
+            unordered,
             interned,
         } = self;
         *irregular = false;
+        *unordered = false;
         insts.clear();
         offsets.clear();
         order.clear();

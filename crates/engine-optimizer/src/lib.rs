@@ -4,6 +4,7 @@
 //!  build/         the graph, from the body's operators
 //!  ir.rs          the graph: blocks with parameters, pinned instructions, pure operations that float
 //!  fold.rs        what a pure operation is equal to; division.rs: division by constants
+//!  params.rs      parameters of blocks that are another value
 //!  memory.rs      loads of what is known, checks of what was checked
 //!  passes.rs      which passes there are; dump.rs: the graph as text
 //!  prune.rs       an entry into a loop becomes the only one
@@ -28,6 +29,7 @@ mod lir;
 mod lower;
 mod memory;
 mod pairs;
+mod params;
 mod passes;
 mod pressure;
 mod prune;
@@ -45,6 +47,7 @@ use engine_machine::masm::Masm;
 use engine_machine::{Aarch64, Arch, CodeBatch, Entry, ModuleEnv, Tier, X64};
 use lower::Lower;
 use memory::Memory;
+use params::Params;
 use regalloc::Allocator;
 use schedule::Schedule;
 use spill::Spill;
@@ -153,6 +156,7 @@ struct Compiler<'a, M> {
     builder: Builder<'a>,
     schedule: Schedule,
     spill: Spill,
+    params: Params,
     memory: Memory,
     passes: Passes,
     /// After which pass the graph is wanted as text, and the text.
@@ -175,6 +179,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
             builder: Builder::new(env),
             schedule: Schedule::default(),
             spill: Spill::default(),
+            params: Params::default(),
             memory: Memory::default(),
             passes: Passes::ALL,
             watched: None,
@@ -250,6 +255,12 @@ impl<'a, M: Masm> Compiler<'a, M> {
         }
         self.builder.finish()?;
         let graph = &mut self.builder.graph;
+        if self.passes.contains(Pass::Params) {
+            self.params.run(graph);
+        }
+        if self.watched == Some(Pass::Params) {
+            self.text = graph.text(None);
+        }
         if self.passes.contains(Pass::Memory) {
             self.memory.run(graph, self.env);
         }

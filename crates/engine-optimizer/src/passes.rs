@@ -21,6 +21,8 @@ macro_rules! passes {
 }
 
 passes! {
+    /// Parameters of blocks that are another value (`params.rs`).
+    Params = "params";
     /// Loads of what is known, and checks of what was checked (`memory.rs`).
     Memory = "memory";
     /// Values over calls go to the frame once, and come back once for each region without calls (`spill.rs`).

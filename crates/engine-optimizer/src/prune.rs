@@ -12,6 +12,7 @@ impl Graph {
         let Term::Jump(edge) = self.block(entry).term else { return };
         let header = self.target(edge);
         self.irregular = true;
+        self.unordered = true;
         self.order_from(entry);
         self.drop_edges();
         self.merge_loops(header);

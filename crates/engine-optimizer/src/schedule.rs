@@ -130,28 +130,28 @@ impl Schedule {
         }
     }
 
-    /// Puts operands before their users. They are made in this order, unless parameters were replaced by later values.
+    /// Puts operands before their users.
     fn order_pure(&mut self, graph: &Graph) {
         self.pure.clear();
-        let needed = |index: &usize| self.live[*index] && graph.insts[*index].op.is_pure();
-        let all = (0..graph.insts.len()).filter(needed).map(|index| Value(index as u32));
-        if !graph.irregular {
-            self.pure.extend(all);
+        let needed = (0..graph.insts.len()).filter(|&index| self.live[index] && graph.insts[index].op.is_pure());
+        if !graph.unordered {
+            self.pure.extend(needed.map(|index| Value(index as u32)));
             return;
         }
-        let all: Vec<Value> = all.collect();
-        let mut done = vec![false; graph.insts.len()];
-        for value in all {
-            self.work.push(value);
+        self.done.clear();
+        self.done.resize(graph.insts.len(), false);
+        for index in needed {
+            self.work.push(Value(index as u32));
             while let Some(&value) = self.work.last() {
                 let before = self.work.len();
-                if !done[value.index()] {
+                if !self.done[value.index()] {
+                    let done = &self.done;
                     let pure = |operand: &Value| graph.inst(*operand).op.is_pure() && !done[operand.index()];
                     self.work.extend(graph.inst(value).operands().filter(pure));
                 }
                 if self.work.len() == before {
                     self.work.pop();
-                    if !core::mem::replace(&mut done[value.index()], true) {
+                    if !core::mem::replace(&mut self.done[value.index()], true) {
                         self.pure.push(value);
                     }
                 }
