@@ -133,7 +133,8 @@ impl Schedule {
     /// Puts operands before their users.
     fn order_pure(&mut self, graph: &Graph) {
         self.pure.clear();
-        let needed = (0..graph.insts.len()).filter(|&index| self.live[index] && graph.insts[index].op.is_pure());
+        let needed =
+            (0..graph.insts.len()).filter(|&index| self.live[index] && graph.insts[index].op.is_pure());
         if !graph.unordered {
             self.pure.extend(needed.map(|index| Value(index as u32)));
             return;

@@ -10,6 +10,9 @@
 //!                            otherwise a region of its own
 //!  each further segment      (behind a call) a region of its own
 //! ```
+//! Where a `br_table` leaves a region, each of its targets is a *part* of the region, with loads of its own: each case of a switch needs few of
+//! the values that all of them together do.
+//!
 //! What the vmctx holds is not put into the frame but loaded again. Slots are shared by values that are not live at the same time, found by
 //! intervals of the layout.
 
@@ -27,9 +30,17 @@ const END: u32 = u32::MAX;
 struct Reload {
     /// What stands for the value in the region.
     stand_in: Value,
-    region: u32,
+    part: u32,
     at: At,
     uses: u32,
+}
+
+/// A part of a region: all of it, unless a `br_table` divides it.
+#[derive(Clone, Copy)]
+struct Part {
+    region: u32,
+    /// Dominates the part.
+    root: Block,
 }
 
 /// Positions between which a value needs its slot.
@@ -42,19 +53,19 @@ struct Interval {
 /// The pass; its memory is reused.
 #[derive(Default)]
 pub(crate) struct Spill {
-    /// By value: the region in which it is defined.
+    /// By value: the part in which it is defined.
     defined_in: Vec<u32>,
-    /// By block: the regions of its beginning and end, and its position in the layout.
-    start_region: Vec<u32>,
-    end_region: Vec<u32>,
+    /// By block: the parts of its beginning and end, and its position in the layout.
+    start_part: Vec<u32>,
+    end_part: Vec<u32>,
     position: Vec<u32>,
-    /// By region.
-    roots: Vec<Block>,
+    parts: Vec<Part>,
+    num_regions: u32,
     /// By loop: whether there are calls in it, and the position behind its last block.
     loop_calls: Vec<bool>,
     loop_end: Vec<u32>,
     reloads: Vec<Reload>,
-    /// By value, and region and kind: its reload.
+    /// By value, and part and kind: its reload.
     by_key: Pairs,
     /// Values that have a slot, with the interval in which it is theirs.
     intervals: Vec<Interval>,
@@ -98,13 +109,14 @@ impl Spill {
     fn find_regions(&mut self, graph: &Graph, schedule: &Schedule) {
         self.defined_in.clear();
         self.defined_in.resize(graph.insts.len(), NOWHERE);
-        self.start_region.clear();
-        self.start_region.resize(graph.blocks.len(), NOWHERE);
-        self.end_region.clear();
-        self.end_region.resize(graph.blocks.len(), NOWHERE);
+        self.start_part.clear();
+        self.start_part.resize(graph.blocks.len(), NOWHERE);
+        self.end_part.clear();
+        self.end_part.resize(graph.blocks.len(), NOWHERE);
         self.position.clear();
         self.position.resize(graph.blocks.len(), 0);
-        self.roots.clear();
+        self.parts.clear();
+        self.num_regions = 0;
         self.reloads.clear();
         self.by_key.clear();
         self.intervals.clear();
@@ -134,70 +146,94 @@ impl Spill {
             let data = graph.block(block);
             let header = graph.loops.get(data.in_loop as usize).is_some_and(|data| data.header == block);
             let calls = header && self.loop_calls[data.in_loop as usize];
-            let mut region = NOWHERE;
+            let mut part = NOWHERE;
+            let mut divided = false;
             for (i, &edge) in data.preds.iter().enumerate() {
-                let end = self.end_region[graph.edges[edge.index()].from.index()];
+                let from = graph.edges[edge.index()].from;
+                let end = self.end_part[from.index()];
+                if end == NOWHERE && header {
+                    continue;
+                }
                 if i == 0 {
-                    region = end;
-                } else if end != region && !(header && end == NOWHERE) {
-                    region = NOWHERE;
+                    part = end;
+                } else if self.region(end) != self.region(part) {
+                    part = NOWHERE;
                     break;
                 }
+                divided |= end != part || self.divides(graph, from);
             }
-            if calls || region == NOWHERE {
-                region = self.new_region(block);
+            if calls || part == NOWHERE {
+                part = self.new_region(block);
+            } else if divided {
+                part = self.new_part(self.region(part), block);
             }
-            self.start_region[block.index()] = region;
+            self.start_part[block.index()] = part;
             for &param in &data.params {
-                self.defined_in[param.index()] = region;
+                self.defined_in[param.index()] = part;
             }
             let (from, to) = schedule.ranges[block.index()];
             for &value in &schedule.seq[from as usize..to as usize] {
                 if graph.inst(value).op == Op::Call {
-                    region = self.new_region(block);
+                    part = self.new_region(block);
                 }
-                self.defined_in[value.index()] = region;
+                self.defined_in[value.index()] = part;
             }
-            self.end_region[block.index()] = region;
+            self.end_part[block.index()] = part;
         }
     }
 
+    /// Whether the targets of a block's terminator have loads of their own. In a loop without calls, loads belong before the loop.
+    fn divides(&self, graph: &Graph, block: Block) -> bool {
+        let data = graph.block(block);
+        let calls = self.loop_calls.get(data.in_loop as usize).copied().unwrap_or(true);
+        calls && matches!(data.term, Term::Table { .. })
+    }
+
+    fn region(&self, part: u32) -> u32 {
+        self.parts.get(part as usize).map_or(NOWHERE, |part| part.region)
+    }
+
     fn new_region(&mut self, root: Block) -> u32 {
-        self.roots.push(root);
-        self.roots.len() as u32 - 1
+        self.num_regions += 1;
+        self.new_part(self.num_regions - 1, root)
+    }
+
+    fn new_part(&mut self, region: u32, root: Block) -> u32 {
+        self.parts.push(Part { region, root });
+        self.parts.len() as u32 - 1
     }
 
     fn replace_uses(&mut self, graph: &mut Graph, schedule: &Schedule) {
         for position in 0..graph.layout.len() {
             let block = graph.layout[position];
             let (from, to) = schedule.ranges[block.index()];
-            let mut region = self.start_region[block.index()];
+            let mut part = self.start_part[block.index()];
             for i in from..to {
                 let value = schedule.seq[i as usize];
                 let inst = graph.inst(value);
                 let at = (block, i - from);
                 if inst.op == Op::Call {
-                    self.call_operands(graph, schedule, inst, region, at);
+                    self.call_operands(graph, schedule, inst, part, at);
                 }
-                region = self.defined_in[value.index()];
+                part = self.defined_in[value.index()];
                 if inst.op != Op::Call && inst.op != Op::CallResult {
-                    self.operands(graph, schedule, value, region, at);
+                    self.operands(graph, schedule, value, part, at);
                 }
             }
             let at = (block, END);
-            let region = self.end_region[block.index()];
+            let part = self.end_part[block.index()];
             match graph.block(block).term {
                 Term::Branch(condition, yes, no) => {
-                    let condition = self.operand(graph, schedule, condition, region, at);
+                    let condition = self.operand(graph, schedule, condition, part, at);
                     graph.blocks[block.index()].term = Term::Branch(condition, yes, no);
                 }
                 Term::Table { index, first, count, edges } => {
-                    let index = self.operand(graph, schedule, index, region, at);
+                    let index = self.operand(graph, schedule, index, part, at);
                     graph.blocks[block.index()].term = Term::Table { index, first, count, edges };
                 }
                 Term::Return { first, count } => {
                     for i in first..first + count {
-                        self.pool_operand(graph, schedule, i, region, at);
+                        self.pool_operand(graph, schedule, i, part, at);
                     }
                 }
                 Term::None | Term::Jump(_) | Term::Trap(_) => {}
@@ -207,7 +243,7 @@ impl Spill {
                 for i in 0..graph.block(to).params.len() {
                     let param = graph.block(to).params[i];
                     let argument = graph.inst(param).args[1] + slot;
-                    self.pool_operand(graph, schedule, argument, region, at);
+                    self.pool_operand(graph, schedule, argument, part, at);
                 }
                 for i in 0..graph.block(to).slot_params.len() {
                     let (param, _) = graph.block(to).slot_params[i];
@@ -217,32 +253,32 @@ impl Spill {
                     if Some(value) == root || self.slot_params.root(value) == root {
                         graph.pool[argument as usize] = Value::NONE;
                     } else {
-                        self.pool_operand(graph, schedule, argument, region, at);
+                        self.pool_operand(graph, schedule, argument, part, at);
                     }
                 }
             }
         }
     }
 
-    fn call_operands(&mut self, graph: &mut Graph, schedule: &Schedule, inst: Inst, region: u32, at: At) {
+    fn call_operands(&mut self, graph: &mut Graph, schedule: &Schedule, inst: Inst, part: u32, at: At) {
         let number = inst.args[0] as usize;
         let CallData { callee, first, count, .. } = graph.calls[number];
         for i in first..first + count {
-            self.pool_operand(graph, schedule, i, region, at);
+            self.pool_operand(graph, schedule, i, part, at);
         }
         if let Callee::Address(code, vmctx) = callee {
-            let code = self.operand(graph, schedule, code, region, at);
-            let vmctx = self.operand(graph, schedule, vmctx, region, at);
+            let code = self.operand(graph, schedule, code, part, at);
+            let vmctx = self.operand(graph, schedule, vmctx, part, at);
             graph.calls[number].callee = Callee::Address(code, vmctx);
         }
     }
 
-    fn pool_operand(&mut self, graph: &mut Graph, schedule: &Schedule, index: u32, region: u32, at: At) {
+    fn pool_operand(&mut self, graph: &mut Graph, schedule: &Schedule, index: u32, part: u32, at: At) {
         let value = graph.pool[index as usize];
-        graph.pool[index as usize] = self.operand(graph, schedule, value, region, at);
+        graph.pool[index as usize] = self.operand(graph, schedule, value, part, at);
     }
 
-    fn operands(&mut self, graph: &mut Graph, schedule: &Schedule, value: Value, region: u32, at: At) {
+    fn operands(&mut self, graph: &mut Graph, schedule: &Schedule, value: Value, part: u32, at: At) {
         let mut inst = graph.inst(value);
         let mask = inst.op.value_mask();
         let mut changed = false;
@@ -252,9 +288,9 @@ impl Spill {
             }
             let operand = Value(inst.args[i]);
             let with = if graph.inst(operand).op == Op::Address {
-                self.address(graph, schedule, operand, region, at)
+                self.address(graph, schedule, operand, part, at)
             } else {
-                self.operand(graph, schedule, operand, region, at)
+                self.operand(graph, schedule, operand, part, at)
             };
             changed |= with != operand;
             inst.args[i] = with.0;
@@ -270,13 +306,13 @@ impl Spill {
         graph: &mut Graph,
         schedule: &Schedule,
         address: Value,
-        region: u32,
+        part: u32,
         at: At,
     ) -> Value {
         let inst = graph.inst(address);
-        let base = self.operand(graph, schedule, inst.a(), region, at);
+        let base = self.operand(graph, schedule, inst.a(), part, at);
         let index =
-            if inst.b().is_none() { inst.b() } else { self.operand(graph, schedule, inst.b(), region, at) };
+            if inst.b().is_none() { inst.b() } else { self.operand(graph, schedule, inst.b(), part, at) };
         if base == inst.a() && index == inst.b() {
             return address;
         }
@@ -284,14 +320,7 @@ impl Spill {
     }
 
     /// What stands for a value at a use.
-    fn operand(
-        &mut self,
-        graph: &mut Graph,
-        schedule: &Schedule,
-        value: Value,
-        region: u32,
-        at: At,
-    ) -> Value {
+    fn operand(&mut self, graph: &mut Graph, schedule: &Schedule, value: Value, part: u32, at: At) -> Value {
         let kind = graph.kind(value);
         let mut origin = value;
         while graph.inst(origin).op == Op::ExtendU {
@@ -302,15 +331,15 @@ impl Spill {
             return value;
         }
         let defined = self.defined_in.get(origin.index()).copied().unwrap_or(NOWHERE);
-        if defined == region || defined == NOWHERE || region == NOWHERE {
+        if self.region(defined) == self.region(part) || defined == NOWHERE || part == NOWHERE {
             return value;
         }
-        let key = (origin.0, region << 3 | kind as u32);
+        let key = (origin.0, part << 3 | kind as u32);
         if let Some(number) = self.by_key.get(key.0, key.1) {
             let reload = &mut self.reloads[number as usize];
             reload.uses += 1;
             let (block, first) = reload.at;
-            let common = schedule.dominators.common(block, at.0, self.roots[region as usize]);
+            let common = schedule.dominators.common(block, at.0, self.parts[part as usize].root);
             reload.at = match (common == block, common == at.0) {
                 (true, true) => (block, first.min(at.1)),
                 (true, false) => (block, first),
@@ -326,7 +355,7 @@ impl Spill {
         };
         let stand_in = graph.push(stand_in, 0);
         self.by_key.set(key.0, key.1, self.reloads.len() as u32);
-        self.reloads.push(Reload { stand_in, region, at, uses: 1 });
+        self.reloads.push(Reload { stand_in, part, at, uses: 1 });
         stand_in
     }
 
@@ -346,7 +375,7 @@ impl Spill {
         }
         for reload in &mut self.reloads {
             schedule.uses[reload.stand_in.index()] = reload.uses;
-            let root = self.roots[reload.region as usize];
+            let root = self.parts[reload.part as usize].root;
             let best = schedule.choose(graph, root, reload.at.0);
             if best != reload.at.0 {
                 reload.at = (best, END);
@@ -357,7 +386,8 @@ impl Spill {
                 continue;
             }
             // The slot is needed up to the end of loops that the value was defined before.
-            let defined = self.position[self.roots[self.defined_in[inst.args[0] as usize] as usize].index()];
+            let defined =
+                self.position[self.parts[self.defined_in[inst.args[0] as usize] as usize].root.index()];
             let mut end = self.position[reload.at.0.index()] + 1;
             let mut around = graph.block(reload.at.0).in_loop;
             if graph.irregular {
