@@ -8,7 +8,7 @@
 //!  memory.rs      loads of what is known, checks of what was checked
 //!  passes.rs      which passes there are; dump.rs: the graph as text
 //!  prune.rs       an entry into a loop becomes the only one
-//!  dominators.rs schedule.rs   where pure operations go
+//!  dominators.rs schedule.rs arms.rs   where pure operations go
 //!  spill.rs       values over calls; slots.rs: parameters of loops that live in the frame
 //!  lir.rs lower.rs lower/      machine operations on virtual registers
 //!  pressure.rs    how many values live at once; regalloc.rs: registers
@@ -18,6 +18,7 @@
 //! It is never needed for correctness: whoever calls it keeps baseline code of what it declines.
 #![forbid(unsafe_code)]
 
+mod arms;
 mod build;
 mod division;
 mod dominators;

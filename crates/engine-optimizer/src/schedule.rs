@@ -6,6 +6,7 @@
 //!    operands are there.
 //! 4. In a block, it goes before its first user, or to the end if all users are elsewhere.
 
+use crate::arms::{Arms, User};
 use crate::dominators::Dominators;
 use crate::ir::*;
 
@@ -29,6 +30,8 @@ pub(crate) struct Schedule {
     /// Pure instructions by the block they go to.
     placed: Vec<(Block, Value)>,
     done: Vec<bool>,
+    arms: Arms,
+    work_blocks: Vec<Block>,
 }
 
 /// Whether instructions are placed: constants are made where they are used, addresses are part of accesses.
@@ -184,61 +187,117 @@ impl Schedule {
     }
 
     /// Notes a use of a value in a block.
-    fn used(&mut self, graph: &Graph, value: Value, block: Block) {
+    fn used(&mut self, graph: &Graph, value: Value, block: Block, user: User) {
         self.uses[value.index()] += 1;
         if graph.inst(value).op.is_pure() {
-            let late = self.late[value.index()];
-            self.late[value.index()] =
-                if late.is_none() { block } else { self.dominators.common(late, block, graph.layout[0]) };
+            self.meet(graph, value, block);
+            self.arms.used(value, block, user);
         }
     }
 
-    fn latest(&mut self, graph: &Graph) {
+    /// The latest block for a value that is used in this block too.
+    fn meet(&mut self, graph: &Graph, value: Value, block: Block) {
+        let late = self.late[value.index()];
+        self.late[value.index()] =
+            if late.is_none() { block } else { self.dominators.common(late, block, graph.layout[0]) };
+    }
+
+    fn latest(&mut self, graph: &mut Graph) {
+        self.arms.begin(graph);
         for &block in &graph.layout {
             let data = graph.block(block);
             match data.term {
-                Term::Branch(value, ..) | Term::Table { index: value, .. } => self.used(graph, value, block),
+                Term::Branch(value, ..) | Term::Table { index: value, .. } => {
+                    self.used(graph, value, block, User::Terminator);
+                }
                 Term::Return { first, count } => {
                     for i in first..first + count {
-                        self.used(graph, graph.pool[i as usize], block);
+                        self.used(graph, graph.pool[i as usize], block, User::Pool(i));
                     }
                 }
                 Term::None | Term::Jump(_) | Term::Trap(_) => {}
             }
             for &param in &data.params {
-                for (&edge, &argument) in data.preds.iter().zip(graph.arguments(param)) {
-                    self.used(graph, argument, graph.edges[edge.index()].from);
+                let first = graph.inst(param).args[1];
+                for (i, &edge) in (first..).zip(&data.preds) {
+                    let from = graph.edges[edge.index()].from;
+                    self.used(graph, graph.pool[i as usize], from, User::Pool(i));
                 }
             }
             for &value in &graph.order[data.insts.0 as usize..data.insts.1 as usize] {
                 let inst = graph.inst(value);
-                inst.operands().for_each(|operand| self.used(graph, operand, block));
+                self.operands_used(graph, value, block);
                 if inst.op == Op::Call {
-                    let CallData { callee, first, count, .. } = graph.calls[inst.args[0] as usize];
+                    let number = inst.args[0];
+                    let CallData { callee, first, count, .. } = graph.calls[number as usize];
                     for i in first..first + count {
-                        self.used(graph, graph.pool[i as usize], block);
+                        self.used(graph, graph.pool[i as usize], block, User::Pool(i));
                     }
                     if let Callee::Address(code, vmctx) = callee {
-                        self.used(graph, code, block);
-                        self.used(graph, vmctx, block);
+                        self.used(graph, code, block, User::Callee(number, false));
+                        self.used(graph, vmctx, block, User::Callee(number, true));
                     }
                 }
             }
         }
         self.placed.clear();
+        let mut waiting = Vec::new();
         for i in (0..self.pure.len()).rev() {
-            let index = self.pure[i].index();
-            let inst = graph.insts[index];
-            if self.late[index].is_none() {
-                continue;
+            waiting.push(self.pure[i]);
+            while let Some(value) = waiting.pop() {
+                self.place_pure(graph, value, &mut waiting);
             }
-            let place = self.choose(graph, self.place[index], self.late[index]);
-            self.place[index] = place;
-            if is_placed(inst) {
-                self.placed.push((place, Value(index as u32)));
-            }
-            inst.operands().for_each(|operand| self.used(graph, operand, place));
         }
+    }
+
+    fn operands_used(&mut self, graph: &Graph, value: Value, block: Block) {
+        let inst = graph.inst(value);
+        let mask = inst.op.value_mask();
+        for i in 0..3 {
+            let operand = Value(inst.args[usize::from(i)]);
+            if mask >> i & 1 != 0 && !operand.is_none() {
+                self.used(graph, operand, block, User::Operand(value, i));
+            }
+        }
+    }
+
+    /// Places a pure instruction whose users are all placed, or divides it into several, which wait to be placed.
+    fn place_pure(&mut self, graph: &mut Graph, value: Value, waiting: &mut Vec<Value>) {
+        let index = value.index();
+        let inst = graph.insts[index];
+        let (earliest, latest) = (self.place[index], self.late[index]);
+        if latest.is_none() {
+            return;
+        }
+        let place = self.choose(graph, earliest, latest);
+        if place == latest && !matches!(inst.op, Op::Const | Op::Base) {
+            let copies = self.arms.divide(graph, &self.dominators, value, place);
+            for &copy in &copies {
+                let count = graph.insts.len();
+                self.live.resize(count, true);
+                self.uses.resize(count, 0);
+                self.place.resize(count, Block::NONE);
+                self.late.resize(count, Block::NONE);
+                self.place[copy.index()] = earliest;
+                let mut blocks = core::mem::take(&mut self.work_blocks);
+                blocks.extend(self.arms.blocks(copy));
+                self.uses[copy.index()] = blocks.len() as u32;
+                blocks.drain(..).for_each(|block| self.meet(graph, copy, block));
+                self.work_blocks = blocks;
+            }
+            if !copies.is_empty() {
+                self.late[index] = Block::NONE;
+                self.uses[index] = 0;
+                self.live[index] = false;
+                waiting.extend(copies);
+                return;
+            }
+        }
+        self.place[index] = place;
+        if is_placed(inst) {
+            self.placed.push((place, value));
+        }
+        self.operands_used(graph, value, place);
     }
 
     /// The block between the earliest and the latest in the fewest loops, as late as possible.
