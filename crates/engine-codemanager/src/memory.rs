@@ -123,10 +123,12 @@ impl LinearMemory {
     }
 
     /// Its first byte. Changes when a checked memory grows.
+    #[inline]
     pub fn base(&self) -> *mut u8 {
         ptr::with_exposed_provenance_mut(self.base)
     }
     /// Its current size in bytes.
+    #[inline]
     pub fn byte_size(&self) -> usize {
         self.byte_size
     }

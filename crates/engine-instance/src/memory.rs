@@ -111,6 +111,7 @@ impl MemoryData {
     }
 
     /// Start of a range of the memory, if all of it is in bounds.
+    #[inline]
     pub(crate) fn range_ptr(&self, start: u64, length: u64) -> Option<*mut u8> {
         let end = start.checked_add(length)?;
         // A start in bounds fits a `usize`; the offset of an empty range at the end is the length, which is allowed, too.

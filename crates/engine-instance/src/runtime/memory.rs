@@ -15,26 +15,6 @@ entries! {
         Ok(MemoryData::grow(runtime.store, memory, low(delta))?.unwrap_or(u64::MAX))
     }
 
-    /// `memory.fill`.
-    fn fill(runtime, memory, destination, value, length) {
-        let memory = runtime.instance().memories[memory as usize].as_ref();
-        let length = low(length);
-        let to = memory.range_ptr(low(destination), length).ok_or(TrapCode::MemoryOutOfBounds)?;
-        to.write_bytes(value as u8, length as usize);
-        Ok(0)
-    }
-
-    /// `memory.copy`.
-    fn copy(runtime, destination_memory, source_memory, destination, source, length) {
-        let memories = &runtime.instance().memories;
-        let length = low(length);
-        let from = memories[source_memory as usize].as_ref().range_ptr(low(source), length);
-        let to = memories[destination_memory as usize].as_ref().range_ptr(low(destination), length);
-        let (from, to) = from.zip(to).ok_or(TrapCode::MemoryOutOfBounds)?;
-        to.copy_from(from, length as usize);
-        Ok(0)
-    }
-
     /// `memory.init`.
     fn init(runtime, memory, segment, destination, source, length) {
         let instance = runtime.instance();
@@ -50,6 +30,31 @@ entries! {
     /// `data.drop`.
     fn data_drop(runtime, segment) {
         drop_segment(&mut (*runtime.instance.as_ptr()).dropped_data, segment as usize);
+        Ok(0)
+    }
+}
+
+entries! {
+    through enter_plainly;
+
+    /// `memory.fill`.
+    fn fill(runtime, memory, destination, value, length) {
+        let memories = &runtime.instance().memories;
+        let length = low(length);
+        let to = memories.get(memory as usize).and_then(|memory| memory.as_ref().range_ptr(low(destination), length));
+        let to = to.ok_or(TrapCode::MemoryOutOfBounds)?;
+        to.write_bytes(value as u8, length as usize);
+        Ok(0)
+    }
+
+    /// `memory.copy`.
+    fn copy(runtime, destination_memory, source_memory, destination, source, length) {
+        let memories = &runtime.instance().memories;
+        let length = low(length);
+        let range = |memory: u64, start| memories.get(memory as usize)?.as_ref().range_ptr(low(start), length);
+        let from = range(source_memory, source).ok_or(TrapCode::MemoryOutOfBounds)?;
+        let to = range(destination_memory, destination).ok_or(TrapCode::MemoryOutOfBounds)?;
+        to.copy_from(from, length as usize);
         Ok(0)
     }
 }

@@ -92,6 +92,7 @@ impl Runtime {
     ///
     /// # Safety
     /// Nothing mutates it while the reference is used.
+    #[inline]
     unsafe fn instance<'a>(self) -> &'a InstanceData {
         // SAFETY: lives as long as the store; the rest by contract.
         unsafe { self.instance.as_ref() }
@@ -129,9 +130,38 @@ unsafe fn enter(vmctx: *mut VmContext, body: impl FnOnce(Runtime) -> Result<u64,
     EntryResult::FAILED
 }
 
-/// Declares entries: each gets the runtime and its arguments.
+/// Runs the body of an entry that does next to nothing, for which catching panics would be most of the work: it must not panic (the process
+/// would end).
+///
+/// # Safety
+/// As for [`enter`].
+#[inline]
+unsafe fn enter_plainly(
+    vmctx: *mut VmContext,
+    body: impl FnOnce(Runtime) -> Result<u64, TrapCode>,
+) -> EntryResult {
+    // SAFETY: as in `enter`.
+    let (vm, runtime) = unsafe {
+        let vm = (*vmctx).store;
+        let store = NonNull::new_unchecked((*vm).store.cast::<StoreOpaque>());
+        (vm, Runtime { store, instance: NonNull::new_unchecked((*vmctx).instance.cast()) })
+    };
+    match body(runtime) {
+        Ok(value) => EntryResult::ok(value),
+        Err(code) => {
+            // SAFETY: called by Wasm, so that there is an activation.
+            unsafe { engine_codemanager::raise(vm, code) };
+            EntryResult::FAILED
+        }
+    }
+}
+
+/// Declares entries: each gets the runtime and its arguments. `through enter_plainly;` before them makes them such.
 macro_rules! entries {
-    ($($(#[$doc:meta])* fn $name:ident($runtime:ident $(, $arg:ident)*) $body:block)*) => {$(
+    ($(#[$doc:meta])* fn $($entries:tt)*) => {
+        $crate::runtime::entries! { through enter; $(#[$doc])* fn $($entries)* }
+    };
+    (through $enter:ident; $($(#[$doc:meta])* fn $name:ident($runtime:ident $(, $arg:ident)*) $body:block)*) => {$(
         $(#[$doc])*
         pub(super) unsafe extern "C" fn $name(
             vmctx: *mut engine_machine::VmContext,
@@ -143,7 +173,7 @@ macro_rules! entries {
         ) -> engine_machine::EntryResult {
             // SAFETY: called by a runtime-entry stub, on behalf of compiled code of the vmctx's instance.
             unsafe {
-                $crate::runtime::enter(vmctx, |$runtime| {
+                $crate::runtime::$enter(vmctx, |$runtime| {
                     #[allow(unused_variables)]
                     let [$($arg,)* ..] = [a, b, c, d, e];
                     $body
@@ -155,6 +185,7 @@ macro_rules! entries {
 use entries;
 
 /// The 32-bit number in an argument, for offsets, lengths and indices.
+#[inline]
 fn low(argument: u64) -> u64 {
     u64::from(argument as u32)
 }
