@@ -3,11 +3,12 @@
 #![allow(unsafe_code)]
 
 use crate::*;
+use std::cell::RefCell;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::with_default;
+use tracing::subscriber::set_global_default;
 use tracing::{Event, Metadata, Subscriber};
 
 const TWO_FUNCTIONS: &str = r#"(module $it
@@ -162,8 +163,7 @@ fn figures_are_readable() {
 }
 
 /// Keeps the names of spans, and the messages of events with their fields.
-#[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Vec<String>>>);
+struct Recorder;
 
 struct Text(String);
 
@@ -181,27 +181,37 @@ impl Subscriber for Recorder {
         metadata.target().starts_with("engine_")
     }
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let mut seen = self.0.lock().unwrap();
-        seen.push(format!("{}:", attributes.metadata().name()));
-        Id::from_u64(seen.len() as u64)
+        tell(format!("{}:", attributes.metadata().name()));
+        Id::from_u64(1)
     }
     fn record(&self, _: &Id, _: &Record<'_>) {}
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn event(&self, event: &Event<'_>) {
         let mut text = Text(String::new());
         event.record(&mut text);
-        self.0.lock().unwrap().push(text.0);
+        tell(text.0);
     }
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
 }
 
-/// What is told while `work` is done, on this thread.
+thread_local! {
+    /// What this thread was told, while it listens.
+    static TOLD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+fn tell(line: String) {
+    TOLD.with_borrow_mut(|told| told.iter_mut().for_each(|told| told.push(line.clone())));
+}
+
+/// What is told while `work` is done, on this thread. The subscriber is the process's: where threads have subscribers of their own, those that come
+/// and go make others miss events.
 fn told(work: impl FnOnce()) -> Vec<String> {
-    let recorder = Recorder::default();
-    with_default(recorder.clone(), work);
-    let told = recorder.0.lock().unwrap();
-    told.clone()
+    static SUBSCRIBED: Once = Once::new();
+    SUBSCRIBED.call_once(|| set_global_default(Recorder).unwrap());
+    TOLD.set(Some(Vec::new()));
+    work();
+    TOLD.take().unwrap()
 }
 
 /// Whether these beginnings are among the lines, in this order.
