@@ -69,6 +69,14 @@ impl Command {
             _ => None,
         }
     }
+
+    /// The functions of which a line is written for each step of tier-up.
+    fn trace_tier_up(&self) -> Option<UnitFilter> {
+        match self {
+            Command::Run(args) => args.trace_tier_up.clone(),
+            _ => None,
+        }
+    }
 }
 
 /// Runs the command with these arguments (the program's name first) and returns the exit code of the process: a guest's
@@ -82,7 +90,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    if let Err(message) = log::start(cli.log, cli.command.trace_compilation()) {
+    if let Err(message) = log::start(cli.log, cli.command.trace_compilation(), cli.command.trace_tier_up()) {
         eprintln!("error: {message}");
         return ExitCode::from(USAGE_EXIT_CODE);
     }

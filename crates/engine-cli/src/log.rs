@@ -1,6 +1,6 @@
-//! What the engine tells while it works, on standard error: its log, and a line for each function compiled.
+//! What the engine tells while it works, on standard error: its log, and a line for each function compiled or found hot.
 
-use crate::trace_compilation::{Lines, UnitFilter};
+use crate::trace_compilation::{Lines, TierUpLines, UnitFilter};
 use std::str::FromStr as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::time::uptime;
@@ -20,7 +20,11 @@ pub fn parse_filter(text: &str) -> Result<Targets, String> {
 ///
 /// # Errors
 /// When the environment's filter is malformed.
-pub(crate) fn start(log: Option<Targets>, units: Option<UnitFilter>) -> Result<(), String> {
+pub(crate) fn start(
+    log: Option<Targets>,
+    units: Option<UnitFilter>,
+    tier_up: Option<UnitFilter>,
+) -> Result<(), String> {
     let from_environment = || match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => {
             parse_filter(&text).map(Some).map_err(|error| format!("{VARIABLE}: {error}"))
@@ -28,7 +32,7 @@ pub(crate) fn start(log: Option<Targets>, units: Option<UnitFilter>) -> Result<(
         _ => Ok(None),
     };
     let log = log.map_or_else(from_environment, |log| Ok(Some(log)))?;
-    if log.is_none() && units.is_none() {
+    if log.is_none() && units.is_none() && tier_up.is_none() {
         return Ok(());
     }
     let log = log.map(|filter| {
@@ -36,7 +40,8 @@ pub(crate) fn start(log: Option<Targets>, units: Option<UnitFilter>) -> Result<(
         layer.with_filter(filter)
     });
     let units = units.map(|filter| Lines::new(filter).with_filter(Lines::targets()));
+    let tier_up = tier_up.map(|filter| TierUpLines::new(filter).with_filter(TierUpLines::targets()));
     // There is one already if this process has come by here before.
-    let _ = tracing_subscriber::registry().with(log).with(units).try_init();
+    let _ = tracing_subscriber::registry().with(log).with(units).with(tier_up).try_init();
     Ok(())
 }

@@ -59,6 +59,10 @@ pub struct RunArgs {
     /// part of the name
     #[arg(long, value_name = "FILTER", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = UnitFilter::parse)]
     pub(crate) trace_compilation: Option<UnitFilter>,
+    /// Write a line to standard error for each function or loop that turns out to be hot: when it is queued, when its optimised code is in place or it is
+    /// declined, and when a frame goes on in a loop's optimised code. Only for those that FILTER picks, as above
+    #[arg(long, value_name = "FILTER", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = UnitFilter::parse)]
+    pub(crate) trace_tier_up: Option<UnitFilter>,
     /// Print to standard error what the run took
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     stats: Option<RunFormat>,

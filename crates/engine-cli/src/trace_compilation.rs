@@ -1,8 +1,8 @@
-//! `--trace-compilation`: a line for each function that is compiled.
+//! `--trace-compilation`: a line for each function that is compiled. `--trace-tier-up`: a line for each step of what turns out to be hot.
 
-use core::fmt::{self, Write as _};
+use core::fmt;
 use core::ops::RangeInclusive;
-use engine_compiler::UNIT_TARGET;
+use engine_compiler::{TIER_UP_TARGET, UNIT_TARGET};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
@@ -63,7 +63,33 @@ impl<S: Subscriber> Layer<S> for Lines {
     }
 }
 
-/// A function that was compiled.
+/// Writes the lines of tier-up.
+pub(crate) struct TierUpLines {
+    filter: UnitFilter,
+}
+
+impl TierUpLines {
+    pub fn new(filter: UnitFilter) -> TierUpLines {
+        TierUpLines { filter }
+    }
+
+    /// What it listens to.
+    pub fn targets() -> Targets {
+        Targets::new().with_target(TIER_UP_TARGET, Level::TRACE)
+    }
+}
+
+impl<S: Subscriber> Layer<S> for TierUpLines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut unit = Unit::default();
+        event.record(&mut unit);
+        if self.filter.shows(&unit) {
+            eprintln!("{}", unit.tier_up_line());
+        }
+    }
+}
+
+/// A function that was compiled, or that has taken a step of tier-up.
 #[derive(Default, Debug)]
 struct Unit {
     func: u64,
@@ -72,6 +98,8 @@ struct Unit {
     wasm_bytes: u64,
     code_bytes: u64,
     micros: u64,
+    step: String,
+    loop_offset: Option<u64>,
 }
 
 impl Visit for Unit {
@@ -81,6 +109,7 @@ impl Visit for Unit {
             "wasm_bytes" => self.wasm_bytes = value,
             "code_bytes" => self.code_bytes = value,
             "micros" => self.micros = value,
+            "loop_offset" => self.loop_offset = Some(value),
             _ => {}
         }
     }
@@ -88,21 +117,34 @@ impl Visit for Unit {
         match field.name() {
             "name" => value.clone_into(&mut self.name),
             "tier" => value.clone_into(&mut self.tier),
+            "step" => value.clone_into(&mut self.step),
             _ => {}
         }
     }
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
+impl Unit {
+    /// Its index, and its name if it has one.
+    fn identity(&self) -> String {
+        let Unit { func, name, .. } = self;
+        if name.is_empty() { format!("func={func}") } else { format!("func={func} name={name:?}") }
+    }
+
+    fn tier_up_line(&self) -> String {
+        let at = self.loop_offset.map_or(String::new(), |offset| format!(" loop=0x{offset:x}"));
+        format!("tier-up {} {}{at}", self.step, self.identity())
+    }
+}
+
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Unit { func, name, tier, wasm_bytes, code_bytes, micros } = self;
-        write!(f, "compiled func={func}")?;
-        if !name.is_empty() {
-            f.write_char(' ')?;
-            write!(f, "name={name:?}")?;
-        }
-        write!(f, " tier={tier} wasm_bytes={wasm_bytes} code_bytes={code_bytes} micros={micros}")
+        let Unit { tier, wasm_bytes, code_bytes, micros, .. } = self;
+        let identity = self.identity();
+        write!(
+            f,
+            "compiled {identity} tier={tier} wasm_bytes={wasm_bytes} code_bytes={code_bytes} micros={micros}"
+        )
     }
 }
 
@@ -129,5 +171,14 @@ mod tests {
         assert_eq!(unit.to_string(), "compiled func=3 tier=baseline wasm_bytes=0 code_bytes=16 micros=0");
         unit.name = "a b".into();
         assert!(unit.to_string().starts_with("compiled func=3 name=\"a b\" tier=baseline "), "{unit}");
+    }
+
+    #[test]
+    fn a_step_of_a_loop_has_its_offset() {
+        let mut unit = Unit { func: 3, step: "hot".into(), ..Unit::default() };
+        assert_eq!(unit.tier_up_line(), "tier-up hot func=3");
+        unit.loop_offset = Some(16);
+        unit.name = "a".into();
+        assert_eq!(unit.tier_up_line(), "tier-up hot func=3 name=\"a\" loop=0x10");
     }
 }

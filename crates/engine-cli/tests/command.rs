@@ -492,6 +492,32 @@ fn compiled_functions_are_listed() {
 }
 
 #[test]
+fn steps_of_tier_up_are_listed() {
+    const LOOP: &str = r#"(module (func (export "f") (result i32) (local i32)
+        (loop (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br_if 0 (i32.lt_u (local.get 0) (i32.const 100000))))
+        (local.get 0)))"#;
+    let options = [
+        "--trace-tier-up",
+        "--tier",
+        "dynamic",
+        "--tier-up-budget",
+        "10",
+        "--compile-tasks",
+        "0",
+        "--invoke",
+        "f",
+    ];
+    let (_, stdout, stderr) = run_wat("tier-up-trace", LOOP, &options, &[]);
+    assert_eq!(stdout, "100000\n");
+    let steps: Vec<_> = stderr.lines().map(|line| line.split(' ').collect::<Vec<_>>()).collect();
+    for step in ["hot", "optimized"] {
+        assert!(steps.iter().any(|words| words[..] == ["tier-up", step, "func=0"]), "{stderr}");
+    }
+    let last = steps.last().unwrap();
+    assert!(last[1] == "entered" && last[3].starts_with("loop=0x"), "{stderr}");
+}
+
+#[test]
 fn compiling_lists_functions_too() {
     let folder = Folder::new("compile-trace");
     let file = folder.file("a.wat", NAMED);

@@ -59,14 +59,14 @@ pub use queue::CompilationUnit;
 pub use state::{CompilationState, CompilationUnitBuilder, CompileMode, Level};
 pub use streaming::StreamingCompiler;
 pub use tier::{Baseline, FunctionCompiler, Optimized, Tier, Tiering, compile_all};
-pub use tier_up::TierStats;
+pub use tier_up::{TIER_UP_TARGET, TierStats};
 
 use bytes::Bytes;
 use counters::Counters;
 use engine_baseline::ModuleEnv;
 use engine_codemanager::{CodeConfig, CodeManager, NativeModule, StubCode, WithoutCode};
 use engine_decoder::{DecodeError, DecodedModule, DefinedFuncIndex, Features, FuncType};
-use engine_machine::{AccessMode, CodeFlags, RuntimeEntry, TargetFeatures, stubs};
+use engine_machine::{AccessMode, CodeFlags, Entry, RuntimeEntry, TargetFeatures, stubs};
 use std::sync::Arc;
 use std::time::Instant;
 pub use unit::UNIT_TARGET;
@@ -301,14 +301,25 @@ impl Compiler {
         func: DefinedFuncIndex,
         wasm_offset: u32,
     ) -> Option<*const u8> {
+        let entry = self.loop_code(state, func, wasm_offset)?;
+        state.tell_step(func, Entry::Loop { wasm_offset }, "entered");
+        Some(entry)
+    }
+
+    /// Code that goes on at a loop's header, asked for if there is none yet.
+    fn loop_code(
+        &self,
+        state: &Arc<CompilationState>,
+        func: DefinedFuncIndex,
+        wasm_offset: u32,
+    ) -> Option<*const u8> {
         let native = state.native();
-        if let Some(entry) = native.loop_entry(func, wasm_offset) {
-            return Some(entry);
-        }
-        if state.ask_function(func) | state.ask_loop(func, wasm_offset) {
-            self.go_on(state);
-        }
-        native.loop_entry(func, wasm_offset)
+        native.loop_entry(func, wasm_offset).or_else(|| {
+            if state.ask_function(func) | state.ask_loop(func, wasm_offset) {
+                self.go_on(state);
+            }
+            native.loop_entry(func, wasm_offset)
+        })
     }
 
     /// An inner loop is hot. The way out of baseline code is best at the loop around it that is in no other: optimised code then has its loops as the source
@@ -320,7 +331,7 @@ impl Compiler {
         wasm_offset: u32,
         outermost: u32,
     ) -> (Option<*const u8>, bool) {
-        let leavable = self.tier_up_loop(state, func, outermost).is_some();
+        let leavable = self.loop_code(state, func, outermost).is_some();
         let entry = match state.waited_in_vain(func, wasm_offset) {
             true => self.tier_up_loop(state, func, wasm_offset),
             false => None,

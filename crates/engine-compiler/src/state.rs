@@ -447,7 +447,7 @@ impl CompilationState {
             let result = work.units.compile(compiler, &self.environment, unit.func, body(unit), unit.entry);
             if level == Level::Top && result.is_err() {
                 // The function keeps the code that it has.
-                self.tier_up.decline(unit);
+                self.decline(unit);
                 continue;
             }
             if let Err(error) = result {
@@ -483,7 +483,7 @@ impl CompilationState {
         if level == Level::Baseline {
             return Some(error);
         }
-        units.iter().for_each(|unit| self.tier_up.decline(unit));
+        units.iter().for_each(|unit| self.decline(unit));
         None
     }
 
@@ -522,8 +522,12 @@ impl CompilationState {
     fn done(&self, level: Level, units: &[Unit], failure: Option<(u64, CompileError)>) {
         let mut tiered_up = Vec::new();
         if level == Level::Top && self.mode == CompileMode::Dynamic {
-            let done = units.iter().filter(|unit| self.tier_up.finish(unit));
-            tiered_up.extend(done.map(|unit| self.environment.module.func_index(unit.func)));
+            for unit in units.iter().filter(|unit| self.tier_up.finish(unit)) {
+                self.tell_step(unit.func, unit.entry, "optimized");
+                if unit.entry == Entry::Function {
+                    tiered_up.push(self.environment.module.func_index(unit.func));
+                }
+            }
         }
         {
             let mut inner = self.lock();
@@ -653,7 +657,7 @@ struct Piece<'s> {
 impl Drop for Piece<'_> {
     fn drop(&mut self) {
         if !self.whole && self.level == Level::Top {
-            self.units.iter().for_each(|unit| self.state.tier_up.decline(unit));
+            self.units.iter().for_each(|unit| self.state.decline(unit));
         } else if !self.whole {
             let module = &self.state.decoded().module;
             let Unit { func, body, .. } = self.units[0].clone();

@@ -18,6 +18,12 @@ use engine_decoder::DefinedFuncIndex;
 use engine_machine::Entry;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tracing::Level as LogLevel;
+
+/// The target under which `tracing` is told of functions and loops that turn out to be hot, at trace level: events with
+/// the `step` taken: `hot` (it is queued), `optimized` (its code is in place), `declined`, or `entered` (a frame goes on in a loop's optimised code); with the function's index in the module (`func`), its `name` in the name section or an empty one, and for
+/// loops the operator's offset in the body (`loop_offset`).
+pub const TIER_UP_TARGET: &str = "engine_compiler::tier_up";
 
 /// A body of at most so many bytes costs so little to optimise that its loops need not wait for it.
 const SMALL_BODY: usize = 4096;
@@ -166,7 +172,7 @@ impl TierUp {
         self.set(unit, Status::Declined);
     }
 
-    /// A unit is done with: its code is published, unless it was declined. Whether it is a function that has been optimised.
+    /// A unit is done with: its code is published, unless it was declined. Whether it was published.
     pub fn finish(&self, unit: &Unit) -> bool {
         let declined = match unit.entry {
             Entry::Function => self
@@ -181,7 +187,7 @@ impl TierUp {
         if !declined {
             self.set(unit, Status::Optimized);
         }
-        !declined && unit.entry == Entry::Function
+        !declined
     }
 
     fn stats(&self) -> TierStats {
@@ -225,7 +231,30 @@ impl CompilationState {
         let body = self.decoded().module.bodies[func.index()].clone();
         let mut builder = self.builder();
         builder.add(CompilationUnit { func, level: Level::Top, entry, body });
+        self.tell_step(func, entry, "hot");
         builder.commit()
+    }
+
+    /// Tells whoever listens what has come of a hot function or loop.
+    pub(crate) fn tell_step(&self, func: DefinedFuncIndex, entry: Entry, step: &'static str) {
+        if !tracing::enabled!(target: TIER_UP_TARGET, LogLevel::TRACE) {
+            return;
+        }
+        let module = self.native().module();
+        let index = module.func_index(func);
+        let name = module.names.functions.get(index).unwrap_or_default();
+        match entry {
+            Entry::Function => tracing::trace!(target: TIER_UP_TARGET, func = index.0, name, step),
+            Entry::Loop { wasm_offset } => {
+                tracing::trace!(target: TIER_UP_TARGET, func = index.0, name, loop_offset = wasm_offset, step);
+            }
+        }
+    }
+
+    /// A unit of the second tier is not optimised.
+    pub(crate) fn decline(&self, unit: &Unit) {
+        self.tier_up_state().decline(unit);
+        self.tell_step(unit.func, unit.entry, "declined");
     }
 
     /// What has come of hot functions and loops so far.
