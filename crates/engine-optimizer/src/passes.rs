@@ -5,7 +5,7 @@ use core::fmt;
 macro_rules! passes {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         /// A pass of the optimiser that code is right without.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[repr(u8)]
         pub enum Pass { $($(#[$doc])* $name,)* }
 
