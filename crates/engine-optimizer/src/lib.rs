@@ -12,7 +12,7 @@
 //!  spill.rs       values over calls; slots.rs: parameters of loops that live in the frame
 //!  lir.rs lower.rs lower/      machine operations on virtual registers
 //!  pressure.rs    how many values live at once; regalloc.rs: registers
-//!  emit.rs        machine code
+//!  rotate.rs      the order of blocks; emit.rs: machine code
 //! ```
 //!
 //! It is never needed for correctness: whoever calls it keeps baseline code of what it declines.
@@ -35,6 +35,7 @@ mod passes;
 mod pressure;
 mod prune;
 mod regalloc;
+mod rotate;
 mod schedule;
 mod slots;
 mod spill;
@@ -52,6 +53,7 @@ use lower::Lower;
 use memory::Memory;
 use params::Params;
 use regalloc::Allocator;
+use rotate::Rotate;
 use schedule::Schedule;
 use spill::Spill;
 
@@ -167,6 +169,7 @@ struct Compiler<'a, M> {
     text: String,
     lower: Lower<'a>,
     allocator: Allocator,
+    rotate: Rotate,
     scratch: Scratch,
 }
 
@@ -189,6 +192,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
             text: String::new(),
             lower: Lower::new::<M>(env),
             allocator: Allocator::new::<M>(),
+            rotate: Rotate::default(),
             scratch: Scratch::default(),
         }
     }
@@ -212,6 +216,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
                 env: self.env,
                 masm: &mut self.masm,
                 code: &self.lower.code,
+                order: &self.rotate.order,
                 output,
                 scratch: &mut self.scratch,
                 func: index,
@@ -274,6 +279,10 @@ impl<'a, M: Masm> Compiler<'a, M> {
         }
         self.after(Pass::Spill);
         self.lower.run::<M>(&self.builder.graph, &self.schedule, index);
+        self.rotate.run(&self.lower.code, self.passes.contains(Pass::Rotate));
+        if self.watched == Some(Pass::Rotate) {
+            self.text = self.lower.order_text(&self.builder.graph, &self.rotate.order);
+        }
         Ok(())
     }
 

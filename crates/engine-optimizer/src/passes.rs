@@ -27,6 +27,8 @@ passes! {
     Memory = "memory";
     /// Values over calls go to the frame once, and come back once for each region without calls (`spill.rs`).
     Spill = "spill";
+    /// Loops end with the block that leaves them (`rotate.rs`).
+    Rotate = "rotate";
 }
 
 impl fmt::Display for Pass {
