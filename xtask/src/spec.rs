@@ -63,6 +63,7 @@ struct Case {
 
 /// `cargo xtask spec`
 pub fn main(args: &Args, json: bool) -> Result<Tally> {
+    engine_optimizer::verify_always();
     let mut args = args.clone();
     if args.engine.mode == Some(Mode::Streaming) && args.engine.chunk_seed == 0 {
         // Another one each time; it is printed.

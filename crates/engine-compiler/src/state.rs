@@ -424,7 +424,7 @@ impl CompilationState {
                     piece.whole = true;
                 }
                 // Code of the second tier is not needed, so a defect of its compiler need stop nobody.
-                Err(_) if level == Level::Top && !cfg!(debug_assertions) => {
+                Err(_) if level == Level::Top && !engine_optimizer::verifies() => {
                     tracing::error!(units = ?piece.units, "the second tier's compiler has failed; its first tier's code stays");
                     lasting = None;
                 }

@@ -41,7 +41,6 @@ pub(crate) struct Scratch {
     labels: Vec<Label>,
     /// By block: where a jump to it really leads.
     forward: Vec<u32>,
-    order: Vec<u32>,
     /// By operation: which of the vmctx and memory 0's base must be reloaded behind it.
     reload: Vec<Wanted>,
     mismatches: Vec<Mismatch>,
@@ -53,6 +52,8 @@ pub(crate) struct Emit<'a, M> {
     pub env: &'a ModuleEnv,
     pub masm: &'a mut M,
     pub code: &'a Code,
+    /// Blocks in the order of emission, the entry first.
+    pub order: &'a [u32],
     pub output: &'a Output,
     pub scratch: &'a mut Scratch,
     pub func: FuncIndex,
@@ -82,12 +83,12 @@ impl<M: Masm> Emit<'_, M> {
         self.enter(frame_size);
         // The vmctx is in its register at a call, but not at an entry from baseline code, whose loads may move.
         self.reload(Wanted { vmctx: false, base: wanted.base });
-        let order = core::mem::take(&mut self.scratch.order);
-        for (at, &block) in order.iter().enumerate() {
-            let next = order.get(at + 1).copied();
-            self.block(block as usize, next);
+        let mut order = self.order.iter().copied();
+        let mut block = self.next_block(&mut order);
+        while let Some(number) = block {
+            block = self.next_block(&mut order);
+            self.block(number as usize, block);
         }
-        self.scratch.order = order;
         for mismatch in core::mem::take(&mut self.scratch.mismatches) {
             let emitter = self.masm.emitter();
             emitter.set_wasm_offset(mismatch.offset);
@@ -139,11 +140,10 @@ impl<M: Masm> Emit<'_, M> {
         }
     }
 
-    /// Blocks that are nothing but a jump are jumped over; the others are put in order, unlikely ones last.
+    /// Blocks that are nothing but a jump are jumped over.
     fn find_forwards(&mut self) {
-        let Scratch { forward, order, .. } = &mut *self.scratch;
+        let forward = &mut self.scratch.forward;
         forward.clear();
-        order.clear();
         let code = self.code;
         let mut edits = self.output.edits.iter().peekable();
         for (number, block) in code.blocks.iter().enumerate() {
@@ -169,13 +169,11 @@ impl<M: Masm> Emit<'_, M> {
             }
             forward[number] = to;
         }
-        for cold in [false, true] {
-            for (number, block) in code.blocks.iter().enumerate() {
-                if block.cold == cold && forward[number] == number as u32 {
-                    order.push(number as u32);
-                }
-            }
-        }
+    }
+
+    /// The next block that is emitted.
+    fn next_block(&self, order: &mut impl Iterator<Item = u32>) -> Option<u32> {
+        order.find(|&block| self.scratch.forward[block as usize] == block)
     }
 
     /// Where the vmctx or memory 0's base is read after a call, its register is loaded again behind the call. Returns what is read before

@@ -6,13 +6,13 @@
 //!  fold.rs        what a pure operation is equal to; division.rs: division by constants
 //!  params.rs      parameters of blocks that are another value
 //!  memory.rs      loads of what is known, checks of what was checked
-//!  passes.rs      which passes there are; dump.rs: the graph as text
+//!  passes.rs      which passes there are; dump.rs: the graph as text; verify.rs: what every pass may rely on
 //!  prune.rs       an entry into a loop becomes the only one
 //!  dominators.rs schedule.rs arms.rs   where pure operations go
 //!  spill.rs       values over calls; slots.rs: parameters of loops that live in the frame
 //!  lir.rs lower.rs lower/      machine operations on virtual registers
 //!  pressure.rs    how many values live at once; regalloc.rs: registers
-//!  emit.rs        machine code
+//!  rotate.rs      the order of blocks; emit.rs: machine code
 //! ```
 //!
 //! It is never needed for correctness: whoever calls it keeps baseline code of what it declines.
@@ -35,11 +35,14 @@ mod passes;
 mod pressure;
 mod prune;
 mod regalloc;
+mod rotate;
 mod schedule;
 mod slots;
 mod spill;
+mod verify;
 
 pub use passes::{Pass, Passes, UnknownPass};
+pub use verify::{verifies, verify_always};
 
 use build::Builder;
 use emit::{Emit, Scratch};
@@ -50,6 +53,7 @@ use lower::Lower;
 use memory::Memory;
 use params::Params;
 use regalloc::Allocator;
+use rotate::Rotate;
 use schedule::Schedule;
 use spill::Spill;
 
@@ -165,6 +169,7 @@ struct Compiler<'a, M> {
     text: String,
     lower: Lower<'a>,
     allocator: Allocator,
+    rotate: Rotate,
     scratch: Scratch,
 }
 
@@ -187,6 +192,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
             text: String::new(),
             lower: Lower::new::<M>(env),
             allocator: Allocator::new::<M>(),
+            rotate: Rotate::default(),
             scratch: Scratch::default(),
         }
     }
@@ -210,6 +216,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
                 env: self.env,
                 masm: &mut self.masm,
                 code: &self.lower.code,
+                order: &self.rotate.order,
                 output,
                 scratch: &mut self.scratch,
                 func: index,
@@ -255,28 +262,37 @@ impl<'a, M: Masm> Compiler<'a, M> {
             });
         }
         self.builder.finish()?;
-        let graph = &mut self.builder.graph;
+        verify::check(&self.builder.graph, self.env, None, "construction");
         if self.passes.contains(Pass::Params) {
-            self.params.run(graph);
+            self.params.run(&mut self.builder.graph);
         }
-        if self.watched == Some(Pass::Params) {
-            self.text = graph.text(None);
-        }
+        self.after(Pass::Params);
         if self.passes.contains(Pass::Memory) {
-            self.memory.run(graph, self.env);
+            self.memory.run(&mut self.builder.graph, self.env);
         }
-        if self.watched == Some(Pass::Memory) {
-            self.text = graph.text(None);
-        }
-        self.schedule.run(graph)?;
+        self.after(Pass::Memory);
+        self.schedule.run(&mut self.builder.graph)?;
         self.spill.clear();
+        verify::check(&self.builder.graph, self.env, Some(&self.schedule), "the schedule");
         if self.passes.contains(Pass::Spill) {
-            self.spill.run(graph, &mut self.schedule);
+            self.spill.run(&mut self.builder.graph, &mut self.schedule);
         }
-        if self.watched == Some(Pass::Spill) {
-            self.text = graph.text(Some(&self.schedule));
+        self.after(Pass::Spill);
+        self.lower.run::<M>(&self.builder.graph, &self.schedule, index);
+        self.rotate.run(&self.lower.code, self.passes.contains(Pass::Rotate));
+        if self.watched == Some(Pass::Rotate) {
+            self.text = self.lower.order_text(&self.builder.graph, &self.rotate.order);
         }
-        self.lower.run::<M>(graph, &self.schedule, index);
         Ok(())
+    }
+
+    /// After a pass: the graph is verified, and becomes text if somebody wants to see it.
+    fn after(&mut self, pass: Pass) {
+        let graph = &self.builder.graph;
+        let schedule = (pass >= Pass::Spill).then_some(&self.schedule);
+        verify::check(graph, self.env, schedule, pass.name());
+        if self.watched == Some(pass) {
+            self.text = graph.text(schedule);
+        }
     }
 }

@@ -245,6 +245,16 @@ impl<'a> Lower<'a> {
         }
     }
 
+    /// Blocks of the graph in an order of blocks of the low-level form, as text.
+    pub fn order_text(&self, graph: &Graph, order: &[u32]) -> String {
+        let mut blocks = vec![Block::NONE; order.len()];
+        for &block in &graph.layout {
+            blocks[self.numbers[block.index()] as usize] = block;
+        }
+        let blocks = order.iter().map(|&number| blocks[number as usize]).filter(|block| !block.is_none());
+        format!("{:?}\n", blocks.collect::<Vec<_>>())
+    }
+
     /// The block that an edge leads to: its own, or its target.
     fn edge_target(&self, graph: &Graph, edge: Edge) -> u32 {
         match self.split[edge.index()] {

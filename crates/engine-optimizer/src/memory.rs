@@ -34,6 +34,42 @@ enum Key {
         index: Value,
         memory: u32,
     },
+    /// An index and a large offset compared with a memory's length, for an access of so many bytes.
+    Bounds {
+        index: Value,
+        memory: u32,
+        offset: u32,
+        size: u16,
+    },
+}
+
+/// What a loop does.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Effects {
+    stores: bool,
+    sets: bool,
+    calls: bool,
+}
+
+impl Effects {
+    fn of(op: Op) -> Effects {
+        Effects { stores: op == Op::Store, sets: op == Op::GlobalSet, calls: op == Op::Call }
+    }
+    fn and(self, other: Effects) -> Effects {
+        Effects {
+            stores: self.stores || other.stores,
+            sets: self.sets || other.sets,
+            calls: self.calls || other.calls,
+        }
+    }
+    /// Whether none of it may end a fact.
+    fn spare(self, key: Key) -> bool {
+        match key {
+            Key::Memory { .. } => !self.stores && !self.calls,
+            Key::Global(_) => !self.sets && !self.calls,
+            Key::Checked { .. } | Key::Bounds { .. } => true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,13 +85,13 @@ pub(crate) struct Memory {
     /// By block: what holds at its end.
     at_end: Vec<Vec<Fact>>,
     visited: Vec<bool>,
-    /// By loop: whether it stores or calls.
-    clobbers: Vec<bool>,
+    /// By loop.
+    effects: Vec<Effects>,
 }
 
 impl Memory {
     pub fn run(&mut self, graph: &mut Graph, env: &ModuleEnv) {
-        self.find_clobbers(graph);
+        self.find_effects(graph);
         self.at_end.iter_mut().for_each(Vec::clear);
         self.at_end.resize_with(graph.blocks.len(), Vec::new);
         self.visited.clear();
@@ -74,23 +110,23 @@ impl Memory {
         graph.drop_replaced();
     }
 
-    fn find_clobbers(&mut self, graph: &Graph) {
-        self.clobbers.clear();
-        self.clobbers.resize(graph.loops.len(), false);
+    fn find_effects(&mut self, graph: &Graph) {
+        self.effects.clear();
+        self.effects.resize(graph.loops.len(), Effects::default());
         for &block in &graph.layout {
             let data = graph.block(block);
             let insts = &graph.order[data.insts.0 as usize..data.insts.1 as usize];
-            if !insts
+            let effects = insts
                 .iter()
-                .any(|&value| matches!(graph.inst(value).op, Op::Store | Op::GlobalSet | Op::Call))
-            {
-                continue;
-            }
+                .fold(Effects::default(), |effects, &value| effects.and(Effects::of(graph.inst(value).op)));
             let mut around = data.in_loop;
             while let Some(data) = graph.loops.get(around as usize) {
-                if core::mem::replace(&mut self.clobbers[around as usize], true) {
+                // An outer loop knows already what its inner loops know.
+                let known = self.effects[around as usize];
+                if known == known.and(effects) {
                     break;
                 }
+                self.effects[around as usize] = known.and(effects);
                 around = data.parent;
             }
         }
@@ -103,14 +139,14 @@ impl Memory {
         if data.preds.len() > MAX_PREDS {
             return;
         }
-        let in_loop = graph.loops.get(data.in_loop as usize);
-        let quiet_header =
-            in_loop.is_some_and(|l| l.header == block) && !self.clobbers[data.in_loop as usize];
+        let header = graph.loops.get(data.in_loop as usize).is_some_and(|data| data.header == block);
+        let mut back = false;
         let mut first = true;
         for &edge in &data.preds {
             let from = graph.edges[edge.index()].from;
             if !self.visited[from.index()] {
-                if quiet_header && !graph.irregular {
+                if header && !graph.irregular {
+                    back = true;
                     continue;
                 }
                 self.facts.clear();
@@ -123,6 +159,10 @@ impl Memory {
                 self.facts.retain(|fact| known.contains(fact));
             }
             first = false;
+        }
+        if back {
+            let effects = self.effects[data.in_loop as usize];
+            self.facts.retain(|fact| effects.spare(fact.key));
         }
     }
 
@@ -186,7 +226,15 @@ impl Memory {
                 let key = Key::Checked { index: inst.a(), memory: inst.args[1] };
                 self.find_or_learn(graph, key, value);
             }
-            Op::Call => self.facts.retain(|fact| matches!(fact.key, Key::Checked { .. })),
+            Op::BoundsCheck => {
+                let [index, memory, offset] = inst.args;
+                let key = Key::Bounds { index: Value(index), memory, offset, size: inst.aux };
+                self.find_or_learn(graph, key, value);
+            }
+            Op::Call => {
+                let effects = Effects::of(inst.op);
+                self.facts.retain(|fact| effects.spare(fact.key));
+            }
             _ => {}
         }
     }

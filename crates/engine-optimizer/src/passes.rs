@@ -5,7 +5,7 @@ use core::fmt;
 macro_rules! passes {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         /// A pass of the optimiser that code is right without.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[repr(u8)]
         pub enum Pass { $($(#[$doc])* $name,)* }
 
@@ -27,6 +27,8 @@ passes! {
     Memory = "memory";
     /// Values over calls go to the frame once, and come back once for each region without calls (`spill.rs`).
     Spill = "spill";
+    /// Loops end with the block that leaves them (`rotate.rs`).
+    Rotate = "rotate";
 }
 
 impl fmt::Display for Pass {

@@ -331,9 +331,13 @@ impl Schedule {
                 let inst = graph.inst(value);
                 self.operands_first(graph, inst, block);
                 if inst.op == Op::Call {
-                    let CallData { first, count, .. } = graph.calls[inst.args[0] as usize];
+                    let CallData { callee, first, count, .. } = graph.calls[inst.args[0] as usize];
                     for i in first..first + count {
                         self.demand(graph, graph.pool[i as usize], block);
+                    }
+                    if let Callee::Address(code, vmctx) = callee {
+                        self.demand(graph, code, block);
+                        self.demand(graph, vmctx, block);
                     }
                 }
                 if inst.op != Op::Nop {

@@ -115,6 +115,7 @@ impl AddAssign for Counts {
 
 /// `cargo xtask fuzz`
 pub fn main(command: &Command, json: bool) -> Result<Tally> {
+    engine_optimizer::verify_always();
     match command {
         Command::Decode(args) => drive(&decode::Decode::new()?, args, json),
         Command::Differential(args) => drive(&differential::Differential::new()?, args, json),
