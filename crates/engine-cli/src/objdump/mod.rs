@@ -49,7 +49,7 @@ pub struct ObjdumpArgs {
     /// For which CPU; this machine's if left out. Another machine's code is made for its least CPU
     #[arg(long, value_name = "ARCH")]
     arch: Option<TargetArch>,
-    /// Show the graph after this pass of the optimiser instead of code: `memory`, `spill`
+    /// Show the graph after this pass of the optimiser instead of code
     #[arg(long, value_name = "PASS")]
     pass: Option<Pass>,
     /// Leave out this pass of the optimiser; may be given several times
@@ -58,6 +58,9 @@ pub struct ObjdumpArgs {
     /// With `--tier optimized`, show the code with which baseline code is left at the loop whose operator is at this offset of the function's body
     #[arg(long = "loop", value_name = "OFFSET")]
     loop_offset: Option<u32>,
+    /// Show code whose loops look whether they are to stop, as `engine run --timeout` makes it
+    #[arg(long)]
+    interruptible: bool,
     /// Only this function: an index or a name
     #[arg(long, value_name = "N|NAME")]
     func: Option<String>,
@@ -176,6 +179,7 @@ pub(crate) fn run(args: &ObjdumpArgs) -> Result<()> {
     let arch =
         args.arch.map(Arch::from).or(Arch::host()).context("this CPU architecture is not supported")?;
     let mut options = DumpOptions::floor(arch);
+    options.flags.interruptible = args.interruptible;
     options.tier = args.engine.tier;
     if let Some(wasm_offset) = args.loop_offset {
         options.entry = Entry::Loop { wasm_offset };
