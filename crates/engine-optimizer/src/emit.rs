@@ -310,7 +310,7 @@ impl<M: Masm> Emit<'_, M> {
         let rhs = match rhs {
             Rhs::Imm(imm) => Operand::Imm(imm),
             Rhs::Value => self.right(allocations[1]),
-            Rhs::Memory(mem) => Operand::Memory(Self::address(mem, &regs[1..])),
+            Rhs::Memory(mem) => self.in_memory(mem, &regs[1..]),
         };
         if test {
             self.masm.test(size, regs[0], rhs);
@@ -321,8 +321,17 @@ impl<M: Masm> Emit<'_, M> {
         }
     }
 
+    /// A right operand in memory.
+    fn in_memory(&self, mem: Mem, regs: &[Reg]) -> Operand {
+        match mem.base {
+            Base::Slot(slot) => Operand::Frame(frame::slot(self.foreign_slots + slot)),
+            Base::Value | Base::Memory => Operand::Memory(Self::address(mem, regs)),
+        }
+    }
+
     fn address(mem: Mem, regs: &[Reg]) -> Address {
-        let (base, rest) = if mem.pinned { (M::MEMORY_BASE, regs) } else { (regs[0], &regs[1..]) };
+        let (base, rest) =
+            if mem.base == Base::Value { (regs[0], &regs[1..]) } else { (M::MEMORY_BASE, regs) };
         Address { base, index: mem.indexed.then(|| rest[0]), offset: mem.offset }
     }
 
@@ -361,7 +370,8 @@ impl<M: Masm> Emit<'_, M> {
                 self.masm.alu(op, size, d, a, right);
             }
             LOp::AluLoad { op, size, mem } => {
-                masm.alu(op, size, d, a, Operand::Memory(Self::address(mem, &regs[2..])));
+                let right = self.in_memory(mem, &regs[2..]);
+                self.masm.alu(op, size, d, a, right);
             }
             LOp::AddShifted { size, shift } => masm.add_shifted(size, d, a, b, shift, 0),
             LOp::AluImm { op, size, imm } => masm.alu(op, size, d, a, Operand::Imm(imm)),
@@ -387,13 +397,12 @@ impl<M: Masm> Emit<'_, M> {
             LOp::FloatBinary { op, kind }
             | LOp::FloatLoad { op, kind, .. }
             | LOp::FloatConstant { op, kind, .. } => {
-                let right = self.right(allocations[2.min(allocations.len() - 1)]);
-                let masm = &mut *self.masm;
                 let rhs = match inst.op {
-                    LOp::FloatLoad { mem, .. } => Operand::Memory(Self::address(mem, &regs[2..])),
+                    LOp::FloatLoad { mem, .. } => self.in_memory(mem, &regs[2..]),
                     LOp::FloatConstant { bits, .. } => Operand::Constant(bits),
-                    _ => right,
+                    _ => self.right(allocations[2]),
                 };
+                let masm = &mut *self.masm;
                 masm.float_binary(op, kind, d, a, rhs);
                 if canonicalize && op != FloatBinary::CopySign {
                     masm.canonicalize_nan(kind, d);
@@ -419,7 +428,7 @@ impl<M: Masm> Emit<'_, M> {
             }
             LOp::Load { op, mem } => masm.load(op, d, Self::address(mem, &regs[1..])),
             LOp::Store { op, mem } => {
-                let source = regs[usize::from(!mem.pinned) + usize::from(mem.indexed)];
+                let source = regs[usize::from(mem.base == Base::Value) + usize::from(mem.indexed)];
                 masm.store(op, Self::address(mem, &regs), source);
             }
             LOp::StoreImm { op, mem, value } => masm.store_imm(op, Self::address(mem, &regs), value),

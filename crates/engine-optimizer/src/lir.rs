@@ -30,13 +30,23 @@ pub(crate) enum Rhs {
     Memory(Mem),
 }
 
-/// Offset, and how the address is put together: its registers are the first operands of the uses.
+/// What an address begins at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Base {
+    /// The first operand of the uses.
+    Value,
+    /// Memory 0's base, which is no operand.
+    Memory,
+    /// Of a right operand: it is no address, but the slot for values over calls with this number.
+    Slot(u32),
+}
+
+/// How an address is put together: its registers are the first operands of the uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Mem {
-    pub offset: i32,
-    /// The base is that of memory 0, and no operand.
-    pub pinned: bool,
+    pub base: Base,
     pub indexed: bool,
+    pub offset: i32,
 }
 
 /// What an operation does. `d` is its result, then come the uses, in the order of the operands.
@@ -293,10 +303,13 @@ impl LOp {
     }
     /// Whether the register of memory 0's base is read.
     pub fn uses_base(self) -> bool {
-        let rhs = |rhs: Rhs| matches!(rhs, Rhs::Memory(mem) if mem.pinned);
+        let rhs = |rhs: Rhs| matches!(rhs, Rhs::Memory(mem) if mem.base == Base::Memory);
         match self {
-            LOp::Load { mem, .. } | LOp::Store { mem, .. } | LOp::StoreImm { mem, .. } => mem.pinned,
-            LOp::AluLoad { mem, .. } | LOp::FloatLoad { mem, .. } => mem.pinned,
+            LOp::Load { mem, .. }
+            | LOp::Store { mem, .. }
+            | LOp::StoreImm { mem, .. }
+            | LOp::AluLoad { mem, .. }
+            | LOp::FloatLoad { mem, .. } => mem.base == Base::Memory,
             LOp::Set(compare) | LOp::Select { compare, .. } | LOp::Branch { compare, .. } => rhs(compare.rhs),
             _ => false,
         }

@@ -46,6 +46,8 @@ pub(crate) struct Lower<'a> {
     offset: u32,
     /// By value: how many instructions with an effect or a trap come before it or are it. Equal numbers have none between them.
     effects: Vec<u32>,
+    /// How many come before the block that is being lowered.
+    effects_before: u32,
     /// Loads that became operands.
     fused: Vec<bool>,
     /// Whether float operations overwrite their first operand.
@@ -90,6 +92,7 @@ impl<'a> Lower<'a> {
             out: Vec::new(),
             offset: 0,
             effects: Vec::new(),
+            effects_before: 0,
             fused: Vec::new(),
             float_two_address: M::new(&env.flags).float_two_address(),
         }
@@ -127,6 +130,7 @@ impl<'a> Lower<'a> {
             let start = self.code.insts.len() as u32;
             self.offset = graph.block(block).offset;
             let after = effects_after.pop().unwrap_or(0);
+            self.effects_before = effects_after.last().copied().unwrap_or(0);
             self.terminator(&context, block, func, after);
             self.flush();
             let (from, to) = schedule.ranges[block.index()];
@@ -168,22 +172,30 @@ impl<'a> Lower<'a> {
         after
     }
 
-    /// Whether a value is a load of this kind that can be an operand of its only user, which stands behind `effects` effects.
+    /// Whether a value can be an operand of its only user, which stands behind `effects` effects: a load of this kind, or of a slot in the same block,
+    /// as slots are shared by values of different blocks.
     fn can_fuse<M: Masm>(&self, context: &Context<'_, M>, value: Value, op: Load, effects: u32) -> bool {
         let inst = context.graph.inst(value);
+        let before = self.effects[value.index()];
         M::MEMORY_OPERANDS
-            && inst.op == Op::Load
-            && load_of(inst.aux) == op
+            && match inst.op {
+                Op::Load => load_of(inst.aux) == op && before == effects,
+                Op::Reload => before > self.effects_before,
+                _ => false,
+            }
             && context.schedule.uses[value.index()] == 1
-            && self.effects[value.index()] == effects
             && !self.needed[value.index()]
     }
 
     /// Makes a load an operand: its address's registers. The user takes over its trap.
     fn fuse(&mut self, graph: &Graph, value: Value) -> (Mem, [Operand; 2], usize) {
         self.fused[value.index()] = true;
+        let inst = graph.inst(value);
+        if inst.op == Op::Reload {
+            return (Mem { base: Base::Slot(inst.args[0]), indexed: false, offset: 0 }, [nobody(); 2], 0);
+        }
         self.offset = graph.offsets[value.index()];
-        self.mem(graph, graph.inst(value).a())
+        self.mem(graph, inst.a())
     }
 
     /// Numbers blocks in the order of emission, finds critical edges, and links blocks.
@@ -470,11 +482,11 @@ impl<'a> Lower<'a> {
     fn mem(&mut self, graph: &Graph, address: Value) -> (Mem, [Operand; 2], usize) {
         let inst = graph.inst(address);
         debug_assert_eq!(inst.op, Op::Address);
-        let pinned = graph.inst(inst.a()).op == Op::Base;
+        let base = if graph.inst(inst.a()).op == Op::Base { Base::Memory } else { Base::Value };
         let indexed = !inst.b().is_none();
         let mut operands = [nobody(); 2];
         let mut count = 0;
-        if !pinned {
+        if base == Base::Value {
             operands[count] = usage(self.reg(graph, inst.a()));
             count += 1;
         }
@@ -482,7 +494,7 @@ impl<'a> Lower<'a> {
             operands[count] = usage(self.reg(graph, inst.b()));
             count += 1;
         }
-        (Mem { offset: inst.args[2] as i32, pinned, indexed }, operands, count)
+        (Mem { base, indexed, offset: inst.args[2] as i32 }, operands, count)
     }
 
     fn inst<M: Masm>(&mut self, context: &Context<'_, M>, value: Value) {
