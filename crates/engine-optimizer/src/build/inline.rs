@@ -19,13 +19,19 @@ const MAX_DEPTH: usize = 4;
 /// How often a function's body may stand in itself.
 const MAX_RECURSION: usize = 2;
 
-/// Weight of a body that is inlined, by whether the call is in a loop.
-const MAX_WEIGHT: u32 = 16;
-const MAX_WEIGHT_IN_LOOP: u32 = 40;
+/// Weight of a body that is inlined, by whether the call is in a loop. `RATIONALE.md` has the figures.
+const MAX_WEIGHT: u32 = 8;
+const MAX_WEIGHT_IN_LOOP: u32 = 24;
 
-/// Weight of all bodies that are inlined in a function: for each function, and for each 8 bytes of its own body.
-const GROWTH: u32 = 80;
-const GROWTH_PER_8_BYTES: u32 = 2;
+/// A function with a body of more bytes inlines nothing heavier than `MAX_WEIGHT_IN_LARGE`: as a rule it is one loop with a place for everything, of
+/// which little is hot, and what is hot loses registers to all the others.
+const LARGE: usize = 4096;
+const MAX_WEIGHT_IN_LARGE: u32 = 4;
+
+/// Weight of all bodies that are inlined in a function: so much, and one for so many bytes of its own body, but no more than the maximum.
+const GROWTH: u32 = 40;
+const BYTES_PER_GROWTH: usize = 32;
+const MAX_GROWTH: u32 = 100;
 
 /// What a body costs beyond its weight, so that many empty ones are not free.
 const BODY: u32 = 2;
@@ -73,6 +79,8 @@ pub(super) struct Inlining<'a> {
     pub bodies: Option<&'a DecodedModule>,
     /// Weight that may still be added.
     growth: u32,
+    /// Whether the function is a large one.
+    large: bool,
     /// The offset of the next body.
     next_offset: u32,
     /// The bodies around that which is being built.
@@ -88,7 +96,8 @@ const NEVER: u16 = u16::MAX - 1;
 impl<'a> Inlining<'a> {
     pub fn begin(&mut self, bodies: Option<&'a DecodedModule>, body_len: usize) {
         self.bodies = bodies;
-        self.growth = GROWTH + (body_len / 8) as u32 * GROWTH_PER_8_BYTES;
+        self.growth = (GROWTH + (body_len / BYTES_PER_GROWTH) as u32).min(MAX_GROWTH);
+        self.large = body_len > LARGE;
         self.next_offset = body_len as u32;
         self.around.clear();
     }
@@ -126,7 +135,11 @@ impl<'a> Builder<'a> {
         if around.len() >= MAX_DEPTH || again > MAX_RECURSION || self.scope.is_last_call() {
             return false;
         }
-        let limit = if self.in_loop == NO_LOOP { MAX_WEIGHT } else { MAX_WEIGHT_IN_LOOP };
+        let limit = match self.in_loop {
+            _ if self.inlining.large => MAX_WEIGHT_IN_LARGE,
+            NO_LOOP => MAX_WEIGHT,
+            _ => MAX_WEIGHT_IN_LOOP,
+        };
         let Some(weight) = self.inlining.weight(decoded, func, body) else { return false };
         let growth = weight + BODY;
         let end = self.inlining.next_offset + body.len() as u32;
