@@ -23,6 +23,8 @@ pub struct TrapInfo {
     /// Code addresses, innermost first, older activations of the store included: the trapping instruction (unless a host function or
     /// runtime entry failed), then return addresses. Give them to [`symbolize`](crate::symbolize) while the modules live.
     pub frames: Vec<usize>,
+    /// How many of them are of the activation that was stopped.
+    pub newest: usize,
     /// The address that a memory fault accessed.
     pub fault_address: Option<usize>,
 }
@@ -141,7 +143,7 @@ unsafe fn refuse(store: *mut StoreContext, code: TrapCode) -> Box<TrapInfo> {
         if code == TrapCode::Interrupt {
             spend_interrupt(store);
         }
-        Box::new(TrapInfo { code, frames: backtrace::current_backtrace(store), fault_address: None })
+        Box::new(TrapInfo { code, frames: backtrace::current_backtrace(store), newest: 0, fault_address: None })
     }
 }
 
@@ -163,7 +165,8 @@ unsafe fn stopped(store: *mut StoreContext) -> Box<TrapInfo> {
         if code == TrapCode::Interrupt {
             spend_interrupt(store);
         }
+        let newest = frames.len();
         backtrace::collect((*store).activation, (*store).exit_fp, &mut frames);
-        Box::new(TrapInfo { code, frames, fault_address })
+        Box::new(TrapInfo { code, frames, newest, fault_address })
     }
 }

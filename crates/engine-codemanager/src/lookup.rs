@@ -17,7 +17,7 @@ use crate::region::Region;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 use engine_decoder::{FuncIndex, Module};
-use engine_machine::{Site, Tier};
+use engine_machine::{InlinedBody, Site, Tier};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All regions of the process, sorted by address.
@@ -81,6 +81,8 @@ pub(crate) struct Found<'g> {
     pub(crate) len: usize,
     /// The site with exactly this address.
     pub(crate) site: Option<Site>,
+    /// The bodies that were inlined into the function.
+    pub(crate) inlined: &'g [InlinedBody],
 }
 
 /// Finds what an address belongs to: a function's instruction, or the return address of a call (which for a call at the very end
@@ -127,6 +129,7 @@ fn find_function<'g>(inside: usize, pc: usize) -> Option<Found<'g>> {
         start,
         len: function.len as usize,
         site,
+        inlined: block.inlined(index),
     })
 }
 
@@ -145,14 +148,18 @@ pub struct CodeLocation {
     pub code_len: u32,
     /// The site with exactly this address: a trapping instruction, or the return address of a call.
     pub site: Option<Site>,
+    /// If the address is a site, the functions whose bodies it is in, each with the offset of the operator from the first byte of its
+    /// body, innermost first. The last is `func`, the others are inlined.
+    pub frames: Vec<(FuncIndex, u32)>,
 }
 
 impl CodeLocation {
     /// Offset of the Wasm operator from the first byte of the module, if the address is a site.
     pub fn module_offset(&self) -> Option<usize> {
-        let defined = self.module.defined(self.func)?;
+        let &(func, offset) = self.frames.first()?;
+        let defined = self.module.defined(func)?;
         let body = self.module.bodies.get(defined.index())?;
-        Some(body.start + self.site?.wasm_offset() as usize)
+        Some(body.start + offset as usize)
     }
     /// Name of the function, if the module says one.
     pub fn func_name(&self) -> Option<&str> {
@@ -172,5 +179,9 @@ pub fn lookup(pc: usize) -> Option<CodeLocation> {
         code_offset: (pc - found.start) as u32,
         code_len: found.len as u32,
         site: found.site,
+        frames: found
+            .site
+            .map(|site| InlinedBody::frames(found.inlined, found.func, site.wasm_offset()).collect())
+            .unwrap_or_default(),
     })
 }

@@ -21,7 +21,7 @@ use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use engine_decoder::{DefinedFuncIndex, FuncIndex, Module};
-use engine_machine::{CodeBatch, CodeFlags, CompiledFunction, Entry, RelocTarget, Site, Tier};
+use engine_machine::{CodeBatch, CodeFlags, CompiledFunction, Entry, InlinedBody, RelocTarget, Site, Tier};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,6 +42,26 @@ pub(crate) struct Block {
     pub(crate) start: u32,
     pub(crate) functions: Box<[FunctionEntry]>,
     pub(crate) sites: Box<[Site]>,
+    /// Of the functions that have any, in order.
+    pub(crate) inlined: Box<[Inlined]>,
+}
+
+/// The bodies that were inlined into a function of a block.
+#[derive(Debug)]
+pub(crate) struct Inlined {
+    /// Number of the function in the block.
+    pub(crate) function: u32,
+    pub(crate) bodies: Box<[InlinedBody]>,
+}
+
+impl Block {
+    /// The bodies that were inlined into a function.
+    pub(crate) fn inlined(&self, function: usize) -> &[InlinedBody] {
+        match self.inlined.binary_search_by_key(&function, |inlined| inlined.function as usize) {
+            Ok(at) => &self.inlined[at].bodies,
+            Err(_) => &[],
+        }
+    }
 }
 
 /// A function in a block, 16 bytes.
@@ -242,7 +262,15 @@ impl NativeModule {
                 entry
             })
             .collect();
-        let block = Block { start: (address - chunk.start) as u32, functions: entries, sites: sites.into() };
+        let inlined = (0..).zip(functions).filter(|(_, function)| !function.inlined.is_empty());
+        let inlined = inlined
+            .map(|(number, function)| Inlined { function: number, bodies: batch.inlined_of(function).into() });
+        let block = Block {
+            start: (address - chunk.start) as u32,
+            functions: entries,
+            sites: sites.into(),
+            inlined: inlined.collect(),
+        };
         // SAFETY: only under the module's lock.
         unsafe { chunk.blocks.push(block) };
 
@@ -293,15 +321,18 @@ impl NativeModule {
         let first = functions[0].code.start;
         profiler.add(functions.iter().map(|function| {
             let start = address + (function.code.start - first) as usize;
-            let body = module.defined(function.func).and_then(|func| module.bodies.get(func.index()));
-            let places = match body {
-                // Of a module that is still arriving, it is not known where bodies are.
-                Some(body) if profiler.wants_places() => {
-                    let place =
-                        |site: &Site| (site.offset, body.start as u64 + u64::from(site.wasm_offset()));
-                    batch.sites_of(function).iter().map(place).collect()
-                }
-                _ => Vec::new(),
+            let places = if profiler.wants_places() {
+                let inlined = batch.inlined_of(function);
+                let place = |site: &Site| {
+                    let frame = InlinedBody::frames(inlined, function.func, site.wasm_offset()).next();
+                    let (func, offset) = frame?;
+                    // Of a module that is still arriving, it is not known where bodies are.
+                    let body = module.defined(func).and_then(|func| module.bodies.get(func.index()))?;
+                    Some((site.offset, body.start as u64 + u64::from(offset)))
+                };
+                batch.sites_of(function).iter().filter_map(place).collect()
+            } else {
+                Vec::new()
             };
             // SAFETY: the range was written just now, is readable, and stays while the module's lock is held.
             let code = unsafe {
@@ -358,6 +389,15 @@ impl NativeModule {
             };
             if !sites.is_sorted_by_key(|site| site.offset) {
                 return bad("sites are not sorted");
+            }
+            let Some(inlined) = batch.inlined.get(range(&function.inlined)) else {
+                return bad("inlined bodies out of range");
+            };
+            if !inlined.is_sorted_by(|a, b| a.start < b.start) || inlined.iter().any(|b| b.call >= b.start) {
+                return bad("inlined bodies are not in the order in which they were called");
+            }
+            if inlined.iter().any(|body| self.module().defined(body.func).is_none()) {
+                return bad("a body of a function that the module does not define is inlined");
             }
         }
         Ok(())

@@ -316,7 +316,12 @@ impl DecodedModule {
     pub fn body(&self, func: DefinedFuncIndex) -> &[u8] {
         &self.bytes[self.module.bodies[func.index()].clone()]
     }
-    /// The same with its place in the module.
+    /// The same, or `None` if there is no such body here: that of an imported function, or of a module that is still arriving.
+    pub fn body_if_there(&self, func: FuncIndex) -> Option<&[u8]> {
+        let range = self.module.bodies.get(self.module.defined(func)?.index())?;
+        self.bytes.get(range.clone())
+    }
+    /// A body with its place in the module.
     pub fn body_at(&self, func: DefinedFuncIndex) -> crate::Body<'_> {
         let range = self.module.bodies[func.index()].clone();
         crate::Body { offset: range.start as u64, bytes: &self.bytes[range] }

@@ -1,8 +1,9 @@
 //! Traps and Wasm backtraces.
 
 use core::fmt;
+use engine_codemanager::{MAX_BACKTRACE, TrapInfo};
 use engine_decoder::{DefinedFuncIndex, FuncIndex, Module};
-use engine_machine::TrapCode;
+use engine_machine::{MAX_TRAP_FRAMES, TrapCode};
 use std::sync::Arc;
 
 /// Wasm stopped: why, and where.
@@ -66,9 +67,13 @@ pub struct WasmBacktrace {
 }
 
 impl WasmBacktrace {
-    /// The frames of these code addresses; addresses that belong to no Wasm function are left out.
-    pub(crate) fn from_addresses(addresses: &[usize]) -> WasmBacktrace {
-        let frames = addresses.iter().filter_map(|&pc| FrameInfo::at(pc)).collect();
+    /// The frames of what stopped an entry; addresses that belong to no Wasm function are left out.
+    pub(crate) fn of_trap(info: &TrapInfo) -> WasmBacktrace {
+        let (newest, older) = info.frames.split_at(info.newest);
+        // An address may be in several functions, all but one of which are inlined there. They count as if they were not.
+        let newest = newest.iter().flat_map(|&pc| FrameInfo::at(pc)).take(MAX_TRAP_FRAMES);
+        let older = older.iter().flat_map(|&pc| FrameInfo::at(pc));
+        let frames = newest.chain(older).take(MAX_BACKTRACE).collect();
         WasmBacktrace { frames }
     }
 
@@ -104,10 +109,14 @@ pub struct FrameInfo {
 }
 
 impl FrameInfo {
-    fn at(pc: usize) -> Option<FrameInfo> {
-        let location = engine_codemanager::lookup(pc)?;
-        let offset = location.site.map(|site| site.wasm_offset());
-        Some(FrameInfo { module: location.module, func: location.func, offset })
+    /// The frames of a code address, innermost first.
+    fn at(pc: usize) -> Vec<FrameInfo> {
+        let Some(location) = engine_codemanager::lookup(pc) else { return Vec::new() };
+        let frame = |func, offset| FrameInfo { module: Arc::clone(&location.module), func, offset };
+        match &location.frames[..] {
+            [] => vec![frame(location.func, None)],
+            frames => frames.iter().map(|&(func, offset)| frame(func, Some(offset))).collect(),
+        }
     }
 
     /// The module's name, from its name section.

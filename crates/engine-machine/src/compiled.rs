@@ -33,7 +33,7 @@ pub struct Site {
     /// Offset from the function's first byte: of the trapping instruction, or just after the call.
     pub offset: u32,
     /// Trap code in the upper 8 bits (0: a call), and in the lower 24 the offset of the Wasm operator from the first
-    /// byte of the function's body (implementation limit: 7,654,321 bytes).
+    /// byte of the function's body (implementation limit: 7,654,321 bytes), or beyond it in an [`InlinedBody`].
     info: u32,
 }
 
@@ -54,10 +54,54 @@ impl Site {
     pub const fn trap(self) -> Option<TrapCode> {
         TrapCode::from_u8((self.info >> 24) as u8)
     }
-    /// Offset of the operator from the first byte of the function's body.
+    /// Offset of the operator from the first byte of the function's body. What it means in a function with inlined bodies is said by
+    /// [`InlinedBody::frames`].
     #[inline]
     pub const fn wasm_offset(self) -> u32 {
         self.info & 0xff_ffff
+    }
+}
+
+/// A body in the place of a call of it.
+///
+/// Offsets of operators go on behind the function's own body: each inlined one has a range of them, in the order in which they were inlined.
+///
+/// ```text
+///  offset  0 ............ 40 ............ 52 .............. 71
+///          own body        body of f       body of g
+///                ▲ call f       ▲ call g
+///          (40, f, 9)      (52, g, 45)      these two entries; the operator at 60 is g's at 8, called by f at 5, called at 9
+/// ```
+/// So a place in the code has one offset, whatever was inlined there, and functions without inlined bodies pay nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InlinedBody {
+    /// Offset of its first byte. Ascending in each function; it ends where the next one begins.
+    pub start: u32,
+    /// The function whose body it is.
+    pub func: FuncIndex,
+    /// Offset of the call; less than `start`.
+    pub call: u32,
+}
+
+/// The most offsets that a function's body and those inlined into it have together.
+pub const MAX_WASM_OFFSET: u32 = 0xff_ffff;
+
+impl InlinedBody {
+    /// What runs at an operator of `func`'s code: functions, with offsets from the first bytes of their bodies, innermost first. The last is `func`.
+    /// Neither locks nor allocates.
+    pub fn frames(
+        inlined: &[InlinedBody],
+        func: FuncIndex,
+        wasm_offset: u32,
+    ) -> impl Iterator<Item = (FuncIndex, u32)> {
+        let mut next = Some((inlined, wasm_offset));
+        core::iter::from_fn(move || {
+            let (bodies, offset) = next.take()?;
+            let outer = &bodies[..bodies.partition_point(|body| body.start <= offset)];
+            let Some((body, outer)) = outer.split_last() else { return Some((func, offset)) };
+            next = Some((outer, body.call));
+            Some((body.func, offset - body.start))
+        })
     }
 }
 
@@ -116,6 +160,8 @@ pub struct CompiledFunction {
     pub relocations: Range<u32>,
     /// Range of [`CodeBatch::sites`].
     pub sites: Range<u32>,
+    /// Range of [`CodeBatch::inlined`].
+    pub inlined: Range<u32>,
     /// Range of [`CodeBatch::loop_headers`].
     pub loop_headers: Range<u32>,
     /// Bytes from the frame pointer down to the stack pointer in the function's body.
@@ -133,6 +179,8 @@ pub struct CodeBatch {
     pub relocations: Vec<Relocation>,
     /// Trap and call sites, by function.
     pub sites: Vec<Site>,
+    /// Inlined bodies, by function.
+    pub inlined: Vec<InlinedBody>,
     /// Loop headers, by function.
     pub loop_headers: Vec<LoopHeader>,
     /// Values of loop headers.
@@ -145,11 +193,12 @@ impl CodeBatch {
 
     /// Forgets everything and keeps the allocations.
     pub fn clear(&mut self) {
-        let CodeBatch { code, functions, relocations, sites, loop_headers, header_values } = self;
+        let CodeBatch { code, functions, relocations, sites, inlined, loop_headers, header_values } = self;
         code.clear();
         functions.clear();
         relocations.clear();
         sites.clear();
+        inlined.clear();
         loop_headers.clear();
         header_values.clear();
     }
@@ -164,5 +213,28 @@ impl CodeBatch {
     /// The trap and call sites of a function of this batch.
     pub fn sites_of(&self, function: &CompiledFunction) -> &[Site] {
         &self.sites[function.sites.start as usize..function.sites.end as usize]
+    }
+    /// The bodies that were inlined into a function of this batch.
+    pub fn inlined_of(&self, function: &CompiledFunction) -> &[InlinedBody] {
+        &self.inlined[function.inlined.start as usize..function.inlined.end as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_lead_to_frames() {
+        let body = |start, func, call| InlinedBody { start, func: FuncIndex(func), call };
+        // 1 calls 2 at 9 and 3 at 20; 2 calls 3 at 5.
+        let inlined = [body(40, 2, 9), body(52, 3, 45), body(71, 3, 20)];
+        let frames = |offset| {
+            InlinedBody::frames(&inlined, FuncIndex(1), offset).map(|(f, at)| (f.0, at)).collect::<Vec<_>>()
+        };
+        assert_eq!(frames(39), [(1, 39)]);
+        assert_eq!(frames(40), [(2, 0), (1, 9)]);
+        assert_eq!(frames(60), [(3, 8), (2, 5), (1, 9)]);
+        assert_eq!(frames(75), [(3, 4), (1, 20)]);
     }
 }

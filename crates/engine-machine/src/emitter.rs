@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    CodeBatch, CompiledFunction, Entry, HeaderValue, LoopHeader, RelocTarget, Relocation, Site, Tier,
+    CodeBatch, CompiledFunction, Entry, HeaderValue, InlinedBody, LoopHeader, RelocTarget, Relocation, Site, Tier,
     TrapCode,
 };
 use core::mem;
@@ -82,6 +82,7 @@ pub struct Emitter {
     start: u32,
     first_relocation: u32,
     first_site: u32,
+    first_inlined: u32,
     first_loop_header: u32,
     entry: Entry,
     wasm_offset: u32,
@@ -103,6 +104,7 @@ impl Emitter {
         self.start = padding as u32;
         self.first_relocation = self.batch.relocations.len() as u32;
         self.first_site = self.batch.sites.len() as u32;
+        self.first_inlined = self.batch.inlined.len() as u32;
         self.first_loop_header = self.batch.loop_headers.len() as u32;
         self.entry = Entry::Function;
         self.labels.clear();
@@ -141,6 +143,7 @@ impl Emitter {
             code: self.start..self.batch.code.len() as u32,
             relocations: self.first_relocation..self.batch.relocations.len() as u32,
             sites: self.first_site..self.batch.sites.len() as u32,
+            inlined: self.first_inlined..self.batch.inlined.len() as u32,
             loop_headers: self.first_loop_header..self.batch.loop_headers.len() as u32,
             frame_size,
         };
@@ -153,11 +156,18 @@ impl Emitter {
         self.entry = entry;
     }
 
+    /// Says which bodies were inlined into the function being emitted.
+    pub fn set_inlined(&mut self, inlined: &[InlinedBody]) {
+        self.batch.inlined.truncate(self.first_inlined as usize);
+        self.batch.inlined.extend_from_slice(inlined);
+    }
+
     /// Discards the function being emitted.
     pub fn abandon_function(&mut self) {
         self.batch.code.truncate(self.start as usize);
         self.batch.relocations.truncate(self.first_relocation as usize);
         self.batch.sites.truncate(self.first_site as usize);
+        self.batch.inlined.truncate(self.first_inlined as usize);
         if let Some(header) = self.batch.loop_headers.get(self.first_loop_header as usize) {
             let first = header.values.start as usize;
             self.batch.header_values.truncate(first);

@@ -13,7 +13,7 @@
 //! * A value that was replaced is an `Alias`; operands are read through [`Graph::resolve`].
 
 use engine_decoder::ValKind;
-use engine_machine::TrapCode;
+use engine_machine::{InlinedBody, TrapCode};
 use engine_machine::masm::{Cond, Conversion, FloatBinary, FloatCond, FloatUnary, Load, Size, Store};
 
 macro_rules! index {
@@ -437,6 +437,8 @@ pub(crate) struct Graph {
     pub pool: Vec<Value>,
     pub calls: Vec<CallData>,
     pub loops: Vec<LoopData>,
+    /// The bodies that were inlined, for the meaning of offsets.
+    pub inlined: Vec<InlinedBody>,
     /// Whether the layout and the loops are not those of the source.
     pub irregular: bool,
     /// Whether pure instructions may stand before their operands in `insts`.
@@ -457,6 +459,7 @@ impl Graph {
             pool,
             calls,
             loops,
+            inlined,
             irregular,
             unordered,
             interned,
@@ -473,6 +476,7 @@ impl Graph {
         pool.clear();
         calls.clear();
         loops.clear();
+        inlined.clear();
         interned.clear();
     }
 

@@ -164,6 +164,8 @@ struct Compiler<'a, M> {
     params: Params,
     memory: Memory,
     passes: Passes,
+    /// Whether calls are inlined in the function being compiled.
+    inline: bool,
     /// After which pass the graph is wanted as text, and the text.
     watched: Option<Pass>,
     text: String,
@@ -188,6 +190,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
             params: Params::default(),
             memory: Memory::default(),
             passes: Passes::ALL,
+            inline: true,
             watched: None,
             text: String::new(),
             lower: Lower::new::<M>(env),
@@ -206,12 +209,34 @@ impl<'a, M: Masm> Compiler<'a, M> {
     ) -> Result<(), Declined> {
         let index = self.env.module.func_index(func);
         let declined = |reason| Declined { func: index, reason };
-        self.optimize(decoded, func, body.bytes, entry).map_err(declined)?;
-        let output = self.allocator.run(&self.lower.code).map_err(declined)?;
+        self.inline = self.passes.contains(Pass::Inline);
+        let result = loop {
+            let result = self.generate(decoded, func, body.bytes, entry);
+            // What is too much with the bodies of others may be possible without them.
+            if result.is_ok() || !self.inline || self.builder.graph.inlined.is_empty() {
+                break result;
+            }
+            self.inline = false;
+        };
+        result.map_err(declined)
+    }
+
+    /// Compiles a function, once.
+    fn generate(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: DefinedFuncIndex,
+        body: &'a [u8],
+        entry: Entry,
+    ) -> Result<(), &'static str> {
+        let index = self.env.module.func_index(func);
+        self.optimize(decoded, func, body, entry)?;
+        let output = self.allocator.run(&self.lower.code)?;
         for far in [false, true] {
             self.masm.set_far_branches(far);
             self.masm.emitter().begin_function();
             self.masm.emitter().set_entry(entry);
+            self.masm.emitter().set_inlined(&self.builder.graph.inlined);
             let mut emit = Emit {
                 env: self.env,
                 masm: &mut self.masm,
@@ -229,13 +254,14 @@ impl<'a, M: Masm> Compiler<'a, M> {
                 return Ok(());
             }
         }
-        Err(declined("its code is too large for the CPU's branches"))
+        Err("its code is too large for the CPU's branches")
     }
 
     /// The text of the graph after the pass that is watched.
     fn graph(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex) -> Result<String, Declined> {
         let index = self.env.module.func_index(func);
         self.text.clear();
+        self.inline = self.passes.contains(Pass::Inline);
         let result = self.optimize(decoded, func, decoded.body(func), Entry::Function);
         result.map_err(|reason| Declined { func: index, reason })?;
         Ok(core::mem::take(&mut self.text))
@@ -253,7 +279,8 @@ impl<'a, M: Masm> Compiler<'a, M> {
         if body.len() > MAX_BODY {
             return Err("its body is too large");
         }
-        self.builder.begin(index, entry, body.len());
+        let bodies = self.inline.then_some(decoded);
+        self.builder.begin(index, entry, body.len(), bodies);
         if self.validator.walk(decoded, func, body, &mut self.builder).is_err() {
             return Err(match self.builder.refused {
                 Some(reason) => reason,
@@ -262,7 +289,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
             });
         }
         self.builder.finish()?;
-        verify::check(&self.builder.graph, self.env, None, "construction");
+        self.after(Pass::Inline);
         if self.passes.contains(Pass::Params) {
             self.params.run(&mut self.builder.graph);
         }

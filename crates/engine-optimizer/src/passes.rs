@@ -21,6 +21,8 @@ macro_rules! passes {
 }
 
 passes! {
+    /// Small functions are built in place of their calls (`build/inline.rs`).
+    Inline = "inline";
     /// Parameters of blocks that are another value (`params.rs`).
     Params = "params";
     /// Loads of what is known, and checks of what was checked (`memory.rs`).

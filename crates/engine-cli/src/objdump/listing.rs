@@ -3,7 +3,7 @@
 use super::{aarch64, x64};
 use engine_decoder::{DecodedModule, FuncIndex, Module};
 use engine_instance::{Error, Result};
-use engine_machine::{Arch, CodeBatch, CodeFlags, CompiledFunction, RelocTarget, TrapCode};
+use engine_machine::{Arch, CodeBatch, CodeFlags, CompiledFunction, InlinedBody, RelocTarget, TrapCode};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
@@ -86,10 +86,12 @@ impl Listing {
         let module = &*decoded.module;
         let callees = callees(module, batch, function);
         let labels = labels(&instructions, &callees, code.len() as u32);
-        let body = module
-            .defined(function.func)
-            .and_then(|defined| module.bodies.get(defined.index()))
-            .map_or(0, |body| body.start as u64);
+        let inlined = batch.inlined_of(function);
+        let place = |wasm_offset| {
+            let (func, offset) = InlinedBody::frames(inlined, function.func, wasm_offset).next()?;
+            let body = module.defined(func).and_then(|defined| module.bodies.get(defined.index()))?;
+            Some(body.start as u64 + u64::from(offset))
+        };
 
         let mut sites = batch.sites_of(function).iter().peekable();
         let mut last_operator = None;
@@ -106,7 +108,7 @@ impl Listing {
                 // An operator is shown once, however many of its instructions have sites.
                 if last_operator != Some(site.wasm_offset()) {
                     last_operator = Some(site.wasm_offset());
-                    operator = operators.at(body + u64::from(site.wasm_offset()));
+                    operator = place(site.wasm_offset()).and_then(|place| operators.at(place));
                 }
             }
             let text = match instruction.target {

@@ -45,6 +45,7 @@ pub fn batch(tier: Tier, functions: &[(u32, Function)]) -> CodeBatch {
             entry: Entry::Function,
             code: start..batch.code.len() as u32,
             relocations: relocations..batch.relocations.len() as u32,
+            inlined: 0..0,
             sites: sites..batch.sites.len() as u32,
             loop_headers: 0..0,
             frame_size: 16,

@@ -25,7 +25,7 @@ pub const MAGIC: [u8; 8] = *b"\x7fcwasm\r\n";
 pub const BUILD: &str = env!("ENGINE_BUILD");
 
 /// The layout described in this folder.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Bytes of a header.
 pub(crate) const HEADER_SIZE: usize = SUMMED + 16;

@@ -1,26 +1,26 @@
 //! A compiled function as bytes.
 //!
 //! ```text
-//!   0  function  tier  code  relocations  sites  loop headers  values  frame size    u32 each; of the lists, how many
-//!  32  code, then the lists: relocation (8 bytes), site (8), loop header (16), value (8)
+//!   0  function  tier  code  relocations  sites  inlined bodies  loop headers  values  frame size    u32 each; of the lists, how many
+//!  36  code, then the lists: relocation (8 bytes), site (8), inlined body (12), loop header (16), value (8)
 //! ```
 
 use super::{array_at, u32_at};
 use core::ops::Range;
 use engine_decoder::{FuncIndex, ValKind};
 use engine_machine::{
-    CodeBatch, CompiledFunction, Entry, HeaderValue, LoopHeader, Reg, RelocTarget, Relocation, Site, Tier,
+    CodeBatch, CompiledFunction, Entry, HeaderValue, InlinedBody, LoopHeader, Reg, RelocTarget, Relocation, Site, Tier,
     TrapCode,
 };
 
-const HEAD: usize = 32;
+const HEAD: usize = 36;
 const KINDS: [ValKind; 6] =
     [ValKind::I32, ValKind::I64, ValKind::F32, ValKind::F64, ValKind::V128, ValKind::Ref];
 
 /// Appends a function of a batch.
 pub(crate) fn encode(batch: &CodeBatch, function: &CompiledFunction, out: &mut Vec<u8>) {
-    let (code, relocations, sites) =
-        (batch.code_of(function), batch.relocations_of(function), batch.sites_of(function));
+    let (code, relocations) = (batch.code_of(function), batch.relocations_of(function));
+    let (sites, inlined) = (batch.sites_of(function), batch.inlined_of(function));
     let headers = &batch.loop_headers[range(&function.loop_headers)];
     let values = || headers.iter().flat_map(|header| &batch.header_values[range(&header.values)]);
     let mut word = |value: u32| out.extend_from_slice(&value.to_le_bytes());
@@ -29,13 +29,12 @@ pub(crate) fn encode(batch: &CodeBatch, function: &CompiledFunction, out: &mut V
     word(code.len() as u32);
     word(relocations.len() as u32);
     word(sites.len() as u32);
+    word(inlined.len() as u32);
     word(headers.len() as u32);
     word(values().count() as u32);
     word(function.frame_size);
     out.extend_from_slice(code);
-    let mut words = |pair: [u32; 2]| {
-        out.extend_from_slice(&(u64::from(pair[0]) | u64::from(pair[1]) << 32).to_le_bytes());
-    };
+    let mut words = |pair: [u32; 2]| push_pair(out, pair);
     for relocation in relocations {
         let RelocTarget::Function(callee) = relocation.target;
         words([relocation.offset, callee.0]);
@@ -44,6 +43,12 @@ pub(crate) fn encode(batch: &CodeBatch, function: &CompiledFunction, out: &mut V
         let trap = site.trap().map_or(0, |trap| trap as u32);
         words([site.offset, trap << 24 | site.wasm_offset()]);
     }
+    for body in inlined {
+        for word in [body.start, body.func.0, body.call] {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+    let mut words = |pair: [u32; 2]| push_pair(out, pair);
     for header in headers {
         words([header.offset, header.wasm_offset]);
         words([header.stack_height, header.values.len() as u32]);
@@ -54,16 +59,21 @@ pub(crate) fn encode(batch: &CodeBatch, function: &CompiledFunction, out: &mut V
     }
 }
 
+fn push_pair(out: &mut Vec<u8>, pair: [u32; 2]) {
+    out.extend_from_slice(&(u64::from(pair[0]) | u64::from(pair[1]) << 32).to_le_bytes());
+}
+
 /// Adds a function to a batch, if these are the bytes of one.
 pub(crate) fn decode(bytes: &[u8], batch: &mut CodeBatch) -> Option<FuncIndex> {
     let head: &[u8; HEAD] = bytes.first_chunk()?;
-    let [func, tier, code, relocations, sites, headers, values, frame_size] =
+    let [func, tier, code, relocations, sites, inlined, headers, values, frame_size] =
         core::array::from_fn(|i| u32_at(head, 4 * i));
     let mut rest = Rest(&bytes[HEAD..]);
     let tier = [Tier::Baseline, Tier::Optimized].into_iter().find(|&t| t as u32 == tier)?;
     let code = rest.take(code as usize, 1)?;
     let relocations = rest.pairs(relocations)?;
     let sites = rest.pairs(sites)?;
+    let inlined = rest.take(inlined as usize, 12)?;
     let headers = rest.take(headers as usize, 16)?;
     let values = rest.pairs(values)?;
     if !rest.0.is_empty() || code.is_empty() {
@@ -83,6 +93,11 @@ pub(crate) fn decode(bytes: &[u8], batch: &mut CodeBatch) -> Option<FuncIndex> {
         .extend(sites.map(|[offset, info]| {
             Site::new(offset, TrapCode::from_u8((info >> 24) as u8), info & 0xff_ffff)
         }));
+    for body in inlined.chunks_exact(12) {
+        let body: &[u8; 12] = body.first_chunk()?;
+        let [start, func, call] = core::array::from_fn(|i| u32_at(body, 4 * i));
+        batch.inlined.push(InlinedBody { start, func: FuncIndex(func), call });
+    }
     let mut value = batch.header_values.len() as u32;
     for header in headers.chunks_exact(16) {
         let header: &[u8; 16] = header.first_chunk()?;
@@ -112,6 +127,7 @@ pub(crate) fn decode(bytes: &[u8], batch: &mut CodeBatch) -> Option<FuncIndex> {
         code: start as u32..batch.code.len() as u32,
         relocations: before.relocations as u32..batch.relocations.len() as u32,
         sites: before.sites as u32..batch.sites.len() as u32,
+        inlined: before.inlined as u32..batch.inlined.len() as u32,
         loop_headers: before.loop_headers as u32..batch.loop_headers.len() as u32,
         frame_size,
     });
@@ -123,6 +139,7 @@ struct Lengths {
     code: usize,
     relocations: usize,
     sites: usize,
+    inlined: usize,
     loop_headers: usize,
     header_values: usize,
 }
@@ -133,6 +150,7 @@ impl Lengths {
             code: batch.code.len(),
             relocations: batch.relocations.len(),
             sites: batch.sites.len(),
+            inlined: batch.inlined.len(),
             loop_headers: batch.loop_headers.len(),
             header_values: batch.header_values.len(),
         }
@@ -141,6 +159,7 @@ impl Lengths {
         batch.code.truncate(self.code);
         batch.relocations.truncate(self.relocations);
         batch.sites.truncate(self.sites);
+        batch.inlined.truncate(self.inlined);
         batch.loop_headers.truncate(self.loop_headers);
         batch.header_values.truncate(self.header_values);
     }

@@ -65,8 +65,8 @@ fn facts(batch: &CodeBatch, function: &CompiledFunction) -> String {
         .collect();
     let CompiledFunction { func, tier, frame_size, .. } = function;
     let (code, relocations) = (batch.code_of(function), batch.relocations_of(function));
-    let sites = batch.sites_of(function);
-    format!("{func:?} {tier:?} {frame_size} {code:?} {relocations:?} {sites:?} {headers:?}")
+    let (sites, inlined) = (batch.sites_of(function), batch.inlined_of(function));
+    format!("{func:?} {tier:?} {frame_size} {code:?} {relocations:?} {sites:?} {inlined:?} {headers:?}")
 }
 
 #[test]

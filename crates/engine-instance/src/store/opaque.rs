@@ -490,9 +490,9 @@ fn failure(pending: &mut Option<Pending>, info: Box<TrapInfo>) -> Error {
     match pending.take() {
         Some(Pending::Panic(payload)) => std::panic::resume_unwind(payload),
         Some(Pending::Error(mut error)) => {
-            error.set_backtrace(|| WasmBacktrace::from_addresses(&info.frames));
+            error.set_backtrace(|| WasmBacktrace::of_trap(&info));
             error
         }
-        None => Trap::with_backtrace(info.code, WasmBacktrace::from_addresses(&info.frames)).into(),
+        None => Trap::with_backtrace(info.code, WasmBacktrace::of_trap(&info)).into(),
     }
 }

@@ -44,6 +44,12 @@ impl<'a> Builder<'a> {
         self.open(Kind::Function, Kinds::One(None), results);
     }
 
+    /// Opens the block that an inlined body is, and returns where it is.
+    pub(super) fn open_inlined(&mut self, results: Kinds<'a>) -> usize {
+        self.open(Kind::Block, Kinds::One(None), results);
+        self.control.len() - 1
+    }
+
     fn block_kinds(&self, ty: BlockType) -> (Kinds<'a>, Kinds<'a>) {
         match ty {
             BlockType::Empty => (Kinds::One(None), Kinds::One(None)),
@@ -59,7 +65,10 @@ impl<'a> Builder<'a> {
         let entered = self.reachable;
         let height = if entered { self.stack.len() - params.len() } else { self.stack.len() } as u32;
         let operand_variables = match self.entry {
-            Entry::Loop { .. } if entered && self.loop_entry.is_none() => self.keep_operands(height as usize),
+            // Loops of inlined bodies are not entered.
+            Entry::Loop { .. } if entered && self.loop_entry.is_none() && !self.inlining.is_inside() => {
+                self.keep_operands(height as usize)
+            }
             _ => None,
         };
         self.control.push(Control {
@@ -137,7 +146,7 @@ impl<'a> Builder<'a> {
         self.end_block(Term::Jump(edge));
     }
 
-    fn set_unreachable(&mut self) {
+    pub(super) fn set_unreachable(&mut self) {
         if let Some(control) = self.control.last() {
             self.stack.truncate(control.height as usize);
         }
@@ -363,8 +372,10 @@ impl<'a> Builder<'a> {
     }
 
     pub fn visit_return(&mut self) {
-        let count = self.control[0].results.len();
-        self.return_values(count);
+        match self.scope.control {
+            0 => self.return_values(self.control[0].results.len()),
+            inlined => self.jump_to(inlined),
+        }
         self.set_unreachable();
     }
 

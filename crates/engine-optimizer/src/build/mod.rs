@@ -4,6 +4,7 @@
 //!  mod.rs        the builder: blocks, edges, operands
 //!  ssa.rs        locals to values
 //!  control.rs    structured control flow
+//!  inline.rs     calls by the callee's body
 //!  operators.rs  everything else
 //! ```
 //!
@@ -11,15 +12,17 @@
 //! declined, so compile time is linear whatever a body does.
 
 mod control;
+mod inline;
 mod operators;
 mod ssa;
 
 use crate::Entry;
 use crate::ir::*;
 use control::Control;
-use engine_decoder::{BodyVisitor, FuncIndex, ValKind};
+use engine_decoder::{BodyVisitor, DecodedModule, FuncIndex, ValKind};
 use engine_machine::abi::frame;
 use engine_machine::{Arch, ModuleEnv};
+use inline::{Inlining, Scope};
 use ssa::{Current, Definitions, Pending};
 
 /// Steps of construction that a byte of body may take, and that every body may take. Real code takes 3 a byte (`esbuild.wasm`).
@@ -62,8 +65,9 @@ pub(crate) struct Builder<'a> {
     loop_entry: Option<Block>,
     /// Slots of baseline code's frame that are live where it is left for optimised code.
     pub foreign_slots: u32,
-    body_len: usize,
-    operators_start: usize,
+    /// The body being built: the function's, or an inlined one.
+    scope: Scope<'a>,
+    inlining: Inlining<'a>,
     /// Wasm offset of the operator being built.
     offset: u32,
     pub fuel: u32,
@@ -98,16 +102,22 @@ impl<'a> Builder<'a> {
             tables: 0,
             loop_entry: None,
             foreign_slots: 0,
-            body_len: 0,
-            operators_start: 0,
+            scope: Scope::default(),
+            inlining: Inlining::default(),
             offset: 0,
             fuel: 0,
             refused: None,
         }
     }
 
-    /// Begins a function.
-    pub fn begin(&mut self, func: FuncIndex, entry: Entry, body_len: usize) {
+    /// Begins a function. Calls are inlined if `bodies` says where bodies are.
+    pub fn begin(
+        &mut self,
+        func: FuncIndex,
+        entry: Entry,
+        body_len: usize,
+        bodies: Option<&'a DecodedModule>,
+    ) {
         self.graph.clear();
         self.func = func;
         self.entry = entry;
@@ -128,7 +138,8 @@ impl<'a> Builder<'a> {
         self.tables = 0;
         self.loop_entry = None;
         self.foreign_slots = 0;
-        self.body_len = body_len;
+        self.scope = Scope::new(func, body_len);
+        self.inlining.begin(bodies, body_len);
         self.offset = 0;
         self.fuel = (body_len as u32).saturating_mul(FUEL_PER_BYTE).saturating_add(FUEL);
         self.refused = None;
@@ -296,12 +307,17 @@ impl<'a> BodyVisitor<'a> for Builder<'a> {
         self.kinds.resize(self.kinds.len() + count as usize, kind);
     }
     fn start(&mut self, operators: &'a [u8]) {
-        self.operators_start = self.body_len - operators.len();
-        self.enter();
+        self.scope.begin_operators(operators);
+        if self.inlining.is_inside() {
+            self.enter_inlined();
+        } else {
+            self.enter();
+        }
     }
     #[inline(always)]
     fn operator(&mut self, position: usize) -> bool {
-        self.offset = (self.operators_start + position) as u32;
+        self.scope.position = position;
+        self.offset = self.scope.start + position as u32;
         self.burn(1);
         self.fuel > 0 && self.refused.is_none()
     }

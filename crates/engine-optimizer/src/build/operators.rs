@@ -251,13 +251,13 @@ impl Builder<'_> {
 
     #[inline]
     fn visit_local_get(&mut self, index: u32) {
-        let value = self.read_variable(index);
+        let value = self.read_variable(self.scope.first_variable + index);
         self.push(value);
     }
     #[inline]
     fn visit_local_set(&mut self, index: u32) {
         let value = self.pop();
-        self.write_variable(index, value);
+        self.write_variable(self.scope.first_variable + index, value);
     }
     #[inline]
     fn visit_local_tee(&mut self, index: u32) {
@@ -442,6 +442,9 @@ impl Builder<'_> {
     fn visit_call(&mut self, index: u32) {
         let env = self.env;
         let func = FuncIndex(index);
+        if self.inline(func) {
+            return;
+        }
         let callee = if env.module.defined(func).is_some() {
             Callee::Function(index)
         } else {
