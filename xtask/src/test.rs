@@ -30,7 +30,7 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
             "specification, checked memories",
             &spec(EngineOptions { memory_mode: MemoryMode::Checked, ..default }),
         ),
-        ("specification, optimised", &spec(EngineOptions { tier: Tier::Optimized, ..default })),
+        ("specification, optimised", &spec(EngineOptions { tier: Some(Tier::Optimized), ..default })),
         ("specification, tier-up at once", &spec(tier_up(1))),
         ("specification, tier-up soon", &spec(tier_up(3))),
         ("specification, lazy", &spec(EngineOptions { mode: Some(Mode::Lazy), ..default })),
@@ -45,7 +45,7 @@ pub fn main(_args: &Args, json: bool) -> Result<Tally> {
 /// Functions and loops are optimised while they run, on the thread that finds them hot.
 fn tier_up(budget: u32) -> EngineOptions {
     EngineOptions {
-        tier: Tier::Dynamic,
+        tier: Some(Tier::Dynamic),
         tier_up_budget: Some(budget),
         compile_tasks: Some(0),
         ..EngineOptions::default()

@@ -1,6 +1,6 @@
 //! `engine compile`: compiles a module, to a file or for the figures.
 
-use crate::options::EngineOptions;
+use crate::options::{EngineOptions, Tier};
 use crate::progress::Progress;
 use crate::trace_compilation::UnitFilter;
 use crate::{arrival, input, stats};
@@ -51,7 +51,9 @@ pub(crate) fn run(args: &CompileArgs) -> Result<()> {
             println!("{}", stats.to_json());
         }
         None if let Some(output) = &args.output => {
-            let mut config = args.engine.config();
+            // A file is made once and run often.
+            let options = EngineOptions { tier: args.engine.tier.or(Some(Tier::Optimized)), ..args.engine };
+            let mut config = options.config();
             config.interruptible(args.interruptible);
             let engine = Engine::new(&config)?;
             let compiled = engine

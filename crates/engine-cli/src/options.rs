@@ -102,9 +102,9 @@ display_as_written!(Tier, Cpu, Mode, MemoryMode);
 /// How code is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Args)]
 pub struct EngineOptions {
-    /// Which compiler makes the code
-    #[arg(long, value_name = "TIER", default_value_t)]
-    pub tier: Tier,
+    /// Which compiler makes the code (default: dynamic for `run`, optimized for `compile --output`; else baseline)
+    #[arg(long, value_name = "TIER")]
+    pub tier: Option<Tier>,
     /// Which instructions the code may use
     #[arg(long, value_name = "CPU", default_value_t)]
     pub cpu: Cpu,
@@ -126,6 +126,11 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
+    /// The tier that they ask for.
+    pub fn tier(&self) -> Tier {
+        self.tier.unwrap_or_default()
+    }
+
     /// The engine configuration that they ask for.
     pub fn config(&self) -> Config {
         let mut config = Config::new();
@@ -134,7 +139,7 @@ impl EngineOptions {
         {
             config.target(TargetFeatures::floor(arch));
         }
-        config.tiering(self.tier.tiering());
+        config.tiering(self.tier().tiering());
         config.memory_guard(self.memory_mode == MemoryMode::Guarded);
         match self.mode.unwrap_or_default() {
             Mode::Eager | Mode::Async | Mode::Streaming => config.compilation_mode(CompilationMode::Eager),
@@ -155,7 +160,8 @@ impl EngineOptions {
 
 impl fmt::Display for EngineOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let EngineOptions { tier, cpu, memory_mode, .. } = self;
+        let EngineOptions { cpu, memory_mode, .. } = self;
+        let tier = self.tier();
         let mode = self.mode.unwrap_or_default();
         write!(f, "--tier {tier} --cpu {cpu} --mode {mode} --memory-mode {memory_mode}")?;
         self.tier_up_budget.map_or(Ok(()), |budget| write!(f, " --tier-up-budget {budget}"))?;

@@ -1,6 +1,6 @@
 //! `engine run`: runs a WASI command, or one exported function.
 
-use crate::options::{EngineOptions, Mode, Perf, parse_bytes, parse_duration};
+use crate::options::{EngineOptions, Mode, Perf, Tier, parse_bytes, parse_duration};
 use crate::progress::Progress;
 use crate::run_stats::{RunFormat, RunStats, Times};
 use crate::trace_compilation::UnitFilter;
@@ -102,7 +102,11 @@ fn run_here(args: &RunArgs) -> Result<()> {
     let file = PathBuf::from(file);
 
     // Programs use a part of their code, most of them a small one.
-    let options = EngineOptions { mode: args.engine.mode.or(Some(Mode::Lazy)), ..args.engine };
+    let options = EngineOptions {
+        tier: args.engine.tier.or(Some(Tier::Dynamic)),
+        mode: args.engine.mode.or(Some(Mode::Lazy)),
+        ..args.engine
+    };
     let mut config = options.config();
     // Nobody interrupts a program that may take all the time it wants.
     config.interruptible(args.timeout.is_some());

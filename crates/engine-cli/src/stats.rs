@@ -82,7 +82,7 @@ pub fn measure(bytes: &[u8], options: &EngineOptions, repeat: u32) -> Result<Sta
     let (module, peak_bytes) = with_peak_memory(compile)?;
     let decoded = module.decoded().clone();
     drop(module);
-    let batch = compile_batch(&decoded, options.tier, &code_flags(options)?)?;
+    let batch = compile_batch(&decoded, options.tier(), &code_flags(options)?)?;
     let (machine_code_bytes, code_sha256) = digest(&batch);
     drop(batch);
 

@@ -588,7 +588,7 @@ fn code_is_dumped_for_perf() {
     command
         .current_dir(&folder.0)
         .env_remove("JITDUMPDIR")
-        .args(["run", "--perf", "jitdump", "--invoke", "f"]);
+        .args(["run", "--tier", "baseline", "--perf", "jitdump", "--invoke", "f"]);
     let (code, stdout, stderr) = output(command.arg(&file));
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "-1\n", ""));
     let (pieces, debug) = read_jitdump(&std::fs::read(file_in(&folder, "dump")).unwrap());

@@ -39,7 +39,7 @@ pub trait FunctionCompiler<'a> {
 }
 
 /// Which tiers compile a module, and when.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Tiering {
     /// One tier compiles everything.
@@ -47,13 +47,8 @@ pub enum Tiering {
     /// The single-pass compiler compiles everything, then the optimising one does in the background.
     Eager,
     /// The single-pass compiler compiles everything, and in the background the optimising one what turns out to be hot, loops while they run.
+    #[default]
     Dynamic,
-}
-
-impl Default for Tiering {
-    fn default() -> Tiering {
-        Tiering::Off(engine_machine::Tier::Baseline)
-    }
 }
 
 impl Tiering {

@@ -152,7 +152,7 @@ impl Config {
         self
     }
 
-    /// Which compilers make a module's code, and when. Default: the single-pass compiler makes all of it.
+    /// Which compilers make a module's code, and when. Default: [`Tiering::Dynamic`].
     pub fn tiering(&mut self, tiering: Tiering) -> &mut Config {
         self.tiering = tiering;
         self

@@ -40,13 +40,16 @@ struct Times {
 /// `cargo xtask bench startup`
 pub fn main(args: &Args, json: bool) -> Result<()> {
     let engine = process::build_release_engine()?;
-    let mut contestants = vec![Contestant::ours("baseline", &engine, &["--tier", "baseline"])];
+    let mut contestants = vec![
+        Contestant::ours("dynamic", &engine, &[]),
+        Contestant::ours("baseline", &engine, &["--tier", "baseline"]),
+    ];
     contestants.extend(args.peers.find()?);
     let dir = repo::root().join("target").join("bench").join("startup");
     let cases: [(&str, Make, u32); 2] =
         [("hello", hello, args.samples), ("large", large, (args.samples / 7).max(3))];
     let mut rows = Vec::new();
-    let mut summary = json!({ "summary": true, "tier": "baseline" });
+    let mut summary = json!({ "summary": true, "tier": "dynamic" });
     for (name, program, samples) in cases {
         if args.filter.as_ref().is_some_and(|filter| !name.contains(filter)) {
             continue;

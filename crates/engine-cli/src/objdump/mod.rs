@@ -180,7 +180,7 @@ pub(crate) fn run(args: &ObjdumpArgs) -> Result<()> {
         args.arch.map(Arch::from).or(Arch::host()).context("this CPU architecture is not supported")?;
     let mut options = DumpOptions::floor(arch);
     options.flags.interruptible = args.interruptible;
-    options.tier = args.engine.tier;
+    options.tier = args.engine.tier();
     if let Some(wasm_offset) = args.loop_offset {
         options.entry = Entry::Loop { wasm_offset };
     }
