@@ -143,7 +143,12 @@ unsafe fn refuse(store: *mut StoreContext, code: TrapCode) -> Box<TrapInfo> {
         if code == TrapCode::Interrupt {
             spend_interrupt(store);
         }
-        Box::new(TrapInfo { code, frames: backtrace::current_backtrace(store), newest: 0, fault_address: None })
+        Box::new(TrapInfo {
+            code,
+            frames: backtrace::current_backtrace(store),
+            newest: 0,
+            fault_address: None,
+        })
     }
 }
 

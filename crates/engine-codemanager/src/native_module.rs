@@ -263,8 +263,10 @@ impl NativeModule {
             })
             .collect();
         let inlined = (0..).zip(functions).filter(|(_, function)| !function.inlined.is_empty());
-        let inlined = inlined
-            .map(|(number, function)| Inlined { function: number, bodies: batch.inlined_of(function).into() });
+        let inlined = inlined.map(|(number, function)| Inlined {
+            function: number,
+            bodies: batch.inlined_of(function).into(),
+        });
         let block = Block {
             start: (address - chunk.start) as u32,
             functions: entries,

@@ -8,8 +8,8 @@
 #![allow(unsafe_code)]
 
 use crate::{
-    CodeBatch, CompiledFunction, Entry, HeaderValue, InlinedBody, LoopHeader, RelocTarget, Relocation, Site, Tier,
-    TrapCode,
+    CodeBatch, CompiledFunction, Entry, HeaderValue, InlinedBody, LoopHeader, RelocTarget, Relocation, Site,
+    Tier, TrapCode,
 };
 use core::mem;
 use dynasmrt::{AssemblyOffset, DynasmApi};

@@ -13,8 +13,8 @@
 //! * A value that was replaced is an `Alias`; operands are read through [`Graph::resolve`].
 
 use engine_decoder::ValKind;
-use engine_machine::{InlinedBody, TrapCode};
 use engine_machine::masm::{Cond, Conversion, FloatBinary, FloatCond, FloatUnary, Load, Size, Store};
+use engine_machine::{InlinedBody, TrapCode};
 
 macro_rules! index {
     ($($(#[$doc:meta])* $name:ident($prefix:literal);)*) => {$(

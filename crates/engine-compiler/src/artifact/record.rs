@@ -9,8 +9,8 @@ use super::{array_at, u32_at};
 use core::ops::Range;
 use engine_decoder::{FuncIndex, ValKind};
 use engine_machine::{
-    CodeBatch, CompiledFunction, Entry, HeaderValue, InlinedBody, LoopHeader, Reg, RelocTarget, Relocation, Site, Tier,
-    TrapCode,
+    CodeBatch, CompiledFunction, Entry, HeaderValue, InlinedBody, LoopHeader, Reg, RelocTarget, Relocation,
+    Site, Tier, TrapCode,
 };
 
 const HEAD: usize = 36;

@@ -160,7 +160,13 @@ impl<'a> Builder<'a> {
     }
 
     #[inline(never)]
-    fn build_inlined(&mut self, decoded: &'a DecodedModule, func: FuncIndex, body: &'a [u8], scope: Scope<'a>) {
+    fn build_inlined(
+        &mut self,
+        decoded: &'a DecodedModule,
+        func: FuncIndex,
+        body: &'a [u8],
+        scope: Scope<'a>,
+    ) {
         let env = self.env;
         let outer = core::mem::replace(&mut self.scope, scope);
         self.inlining.around.push(outer);
