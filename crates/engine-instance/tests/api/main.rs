@@ -8,6 +8,7 @@ mod concurrency;
 mod folder;
 mod globals;
 mod host;
+mod inlining;
 mod instances;
 mod interrupts;
 mod lazy;
