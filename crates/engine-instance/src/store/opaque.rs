@@ -485,7 +485,6 @@ pub(crate) unsafe fn call_wasm(
 }
 
 #[cold]
-#[expect(clippy::boxed_local, reason = "so that its end is not part of every call")]
 fn failure(pending: &mut Option<Pending>, info: Box<TrapInfo>) -> Error {
     match pending.take() {
         Some(Pending::Panic(payload)) => std::panic::resume_unwind(payload),
