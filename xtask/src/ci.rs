@@ -3,6 +3,7 @@
 use crate::tally::Tally;
 use crate::{aarch64, corpus, fuzz, models, process, test, tidy, yosys};
 use anyhow::Result;
+use engine_cli::options::Tier;
 
 /// Cases of each fuzzer: a tenth of what a release asks for.
 const DECODE_RUNS: u64 = 20_000;
@@ -28,6 +29,7 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
             return Ok(Tally::skipped_one());
         }
         let mut tally = corpus::main(&corpus::Args::default(), json)?;
+        tally += corpus::main(&corpus::Args { tier: Tier::Optimized, ..Default::default() }, json)?;
         tally += yosys::main(&yosys::Args { fetch: true }, json)?;
         Ok(tally)
     };

@@ -5,6 +5,7 @@ use crate::repo;
 use crate::table;
 use crate::tally::Tally;
 use anyhow::{Result, anyhow};
+use engine_cli::options::Tier;
 use engine_instance::{Config, DecodeError, Engine, Module};
 use serde_json::json;
 use std::path::Path;
@@ -16,6 +17,9 @@ pub struct Args {
     /// Only packages whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub package: Option<String>,
+    /// Which compiler makes the code
+    #[arg(long, value_name = "TIER", default_value_t)]
+    pub tier: Tier,
     /// Fetch and check the packages, and compile nothing
     #[arg(long)]
     pub fetch: bool,
@@ -30,7 +34,8 @@ enum Verdict {
 
 /// `cargo xtask corpus`
 pub fn main(args: &Args, json: bool) -> Result<Tally> {
-    let engine = Engine::new(&Config::new()).map_err(|error| anyhow!("{error:#}"))?;
+    let engine =
+        Engine::new(Config::new().tiering(args.tier.tiering())).map_err(|error| anyhow!("{error:#}"))?;
     let mut tally = Tally::default();
     let mut rows = Vec::new();
     for package in &PACKAGES {
@@ -43,27 +48,24 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
         }
         for file in package.modules() {
             let bytes = std::fs::read(&file)?;
-            let verdict = compile(&engine, &bytes);
+            let length = bytes.len();
+            let verdict = compile(&engine, bytes);
             let name = file.strip_prefix(package.dir().join("package")).unwrap_or(&file);
             tally += Tally::one(!matches!(verdict, Verdict::Failed { .. }));
             if json {
-                print_json(package.name, name, bytes.len(), &verdict);
+                print_json(package.name, name, length, &verdict);
             }
             let text = match &verdict {
                 Verdict::Compiled { milliseconds } => format!("compiled in {milliseconds:.0} ms"),
                 Verdict::Refused { needs } => format!("refused: needs {needs}"),
                 Verdict::Failed { reason } => {
                     eprintln!("{}: {reason}", repo::relative(&file).display());
-                    eprintln!("    to run it alone: engine compile {}", repo::relative(&file).display());
+                    let file = repo::relative(&file);
+                    eprintln!("    to run it alone: engine compile --tier {} {}", args.tier, file.display());
                     "FAILED".to_owned()
                 }
             };
-            rows.push(vec![
-                package.name.to_owned(),
-                name.display().to_string(),
-                bytes.len().to_string(),
-                text,
-            ]);
+            rows.push(vec![package.name.to_owned(), name.display().to_string(), length.to_string(), text]);
         }
     }
     if json {
@@ -75,7 +77,7 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
     Ok(tally)
 }
 
-fn compile(engine: &Engine, bytes: &[u8]) -> Verdict {
+fn compile(engine: &Engine, bytes: Vec<u8>) -> Verdict {
     let start = Instant::now();
     match Module::new(engine, bytes) {
         Ok(_) => Verdict::Compiled { milliseconds: start.elapsed().as_secs_f64() * 1e3 },

@@ -174,11 +174,10 @@ impl Graph {
             return Folded::Inst(Inst::binary(Op::Rotl, inst.kind, a, count));
         }
         let inner = self.inst(a);
-        let Some(first) =
-            self.as_const(inner.b()).filter(|_| matches!(inner.op, Op::Shl | Op::ShrU | Op::ShrS))
-        else {
+        if !matches!(inner.op, Op::Shl | Op::ShrU | Op::ShrS) {
             return Folded::Not;
-        };
+        }
+        let Some(first) = self.as_const(inner.b()) else { return Folded::Not };
         let all = if size == Size::S32 { u64::from(u32::MAX) } else { u64::MAX };
         match (inner.op, inst.op) {
             (Op::Shl, Op::Shl) | (Op::ShrU, Op::ShrU) if first + count >= width => Folded::Const(0),

@@ -76,3 +76,15 @@ fn values_that_cross_too_many_blocks_are_declined() {
     assert_eq!(compile(&crossing(100, 100)), Ok(()));
     assert_eq!(compile(&crossing(1000, 1000)), Err("it has too many values at once"));
 }
+
+/// What a shift is of is looked at before its operands are: those of a parameter are no values, but where its many arguments are.
+#[test]
+fn a_shift_of_a_block_result_with_many_sources() {
+    let sources = "(br_if 0 (local.get 0) (local.get 0)) drop ".repeat(200);
+    let text = format!(
+        "(module (func (param i32) (result i32)
+            (i32.shl (block (result i32) {sources} (i32.const 2)) (i32.const 1))
+            (i32.shl (block (result i32) {sources} (i32.const 1)) (i32.const 1)) drop))"
+    );
+    assert_eq!(compile(&text), Ok(()));
+}
