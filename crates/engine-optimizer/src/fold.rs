@@ -406,7 +406,7 @@ fn divide(size: Size, signed: bool, remainder: bool, a: u64, b: u64) -> u64 {
 }
 
 /// Whether a comparison of constants holds.
-fn holds(cond: Cond, size: Size, a: u64, b: u64) -> bool {
+pub(crate) fn holds(cond: Cond, size: Size, a: u64, b: u64) -> bool {
     let signed = |bits: u64| if size == Size::S32 { i64::from(bits as i32) } else { bits as i64 };
     let (x, y) = (signed(a), signed(b));
     match cond {

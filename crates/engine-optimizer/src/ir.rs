@@ -539,22 +539,17 @@ impl Graph {
 
     /// Removes pinned instructions that became other values from their blocks.
     pub fn drop_replaced(&mut self) {
-        let mut kept = 0;
-        for at in 0..self.layout.len() {
-            let block = self.layout[at].index();
-            let (from, to) = self.blocks[block].insts;
-            // In a changed layout blocks do not lie one behind the other.
-            let start = if self.irregular { from } else { kept };
-            let mut end = start;
-            for i in from..to {
+        for &block in &self.layout {
+            let insts = &mut self.blocks[block.index()].insts;
+            let mut end = insts.0;
+            for i in insts.0..insts.1 {
                 let value = self.order[i as usize];
                 if self.insts[value.index()].op != Op::Alias {
                     self.order[end as usize] = value;
                     end += 1;
                 }
             }
-            self.blocks[block].insts = (start, end);
-            kept = end;
+            insts.1 = end;
         }
     }
 

@@ -5,6 +5,7 @@
 //!  ir.rs          the graph: blocks with parameters, pinned instructions, pure operations that float
 //!  fold.rs        what a pure operation is equal to; division.rs: division by constants
 //!  params.rs      parameters of blocks that are another value
+//!  unroll.rs      several turns of small loops; copy.rs: copies of blocks; repair.rs: values with several definitions
 //!  memory.rs      loads of what is known, checks of what was checked
 //!  passes.rs      which passes there are; dump.rs: the graph as text; verify.rs: what every pass may rely on
 //!  prune.rs       an entry into a loop becomes the only one
@@ -20,6 +21,8 @@
 
 mod arms;
 mod build;
+mod by_value;
+mod copy;
 mod division;
 mod dominators;
 mod dump;
@@ -35,10 +38,12 @@ mod passes;
 mod pressure;
 mod prune;
 mod regalloc;
+mod repair;
 mod rotate;
 mod schedule;
 mod slots;
 mod spill;
+mod unroll;
 mod verify;
 
 pub use passes::{Pass, Passes, UnknownPass};
@@ -56,6 +61,7 @@ use regalloc::Allocator;
 use rotate::Rotate;
 use schedule::Schedule;
 use spill::Spill;
+use unroll::Unroll;
 
 /// A function that is not optimised: baseline code serves instead.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -162,10 +168,11 @@ struct Compiler<'a, M> {
     schedule: Schedule,
     spill: Spill,
     params: Params,
+    unroll: Unroll,
     memory: Memory,
     passes: Passes,
-    /// Whether calls are inlined in the function being compiled.
-    inline: bool,
+    /// Those that run for the function being compiled.
+    wanted: Passes,
     /// After which pass the graph is wanted as text, and the text.
     watched: Option<Pass>,
     text: String,
@@ -188,9 +195,10 @@ impl<'a, M: Masm> Compiler<'a, M> {
             schedule: Schedule::default(),
             spill: Spill::default(),
             params: Params::default(),
+            unroll: Unroll::default(),
             memory: Memory::default(),
             passes: Passes::ALL,
-            inline: true,
+            wanted: Passes::ALL,
             watched: None,
             text: String::new(),
             lower: Lower::new::<M>(env),
@@ -209,14 +217,17 @@ impl<'a, M: Masm> Compiler<'a, M> {
     ) -> Result<(), Declined> {
         let index = self.env.module.func_index(func);
         let declined = |reason| Declined { func: index, reason };
-        self.inline = self.passes.contains(Pass::Inline);
+        self.wanted = self.passes;
         let result = loop {
             let result = self.generate(decoded, func, body.bytes, entry);
-            // What is too much with the bodies of others may be possible without them.
-            if result.is_ok() || !self.inline || self.builder.graph.inlined.is_empty() {
-                break result;
-            }
-            self.inline = false;
+            // What is too much with copies of loops or the bodies of others may be possible without them.
+            let inlined = !self.builder.graph.inlined.is_empty();
+            self.wanted = match self.wanted {
+                _ if result.is_ok() => break result,
+                wanted if wanted.contains(Pass::Unroll) && self.unroll.fired => wanted.without(Pass::Unroll),
+                wanted if wanted.contains(Pass::Inline) && inlined => wanted.without(Pass::Inline),
+                _ => break result,
+            };
         };
         result.map_err(declined)
     }
@@ -261,7 +272,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
     fn graph(&mut self, decoded: &'a DecodedModule, func: DefinedFuncIndex) -> Result<String, Declined> {
         let index = self.env.module.func_index(func);
         self.text.clear();
-        self.inline = self.passes.contains(Pass::Inline);
+        self.wanted = self.passes;
         let result = self.optimize(decoded, func, decoded.body(func), Entry::Function);
         result.map_err(|reason| Declined { func: index, reason })?;
         Ok(core::mem::take(&mut self.text))
@@ -279,7 +290,9 @@ impl<'a, M: Masm> Compiler<'a, M> {
         if body.len() > MAX_BODY {
             return Err("its body is too large");
         }
-        let bodies = self.inline.then_some(decoded);
+        let wanted = self.wanted;
+        self.unroll.fired = false;
+        let bodies = wanted.contains(Pass::Inline).then_some(decoded);
         self.builder.begin(index, entry, body.len(), bodies);
         if self.validator.walk(decoded, func, body, &mut self.builder).is_err() {
             return Err(match self.builder.refused {
@@ -290,23 +303,27 @@ impl<'a, M: Masm> Compiler<'a, M> {
         }
         self.builder.finish()?;
         self.after(Pass::Inline);
-        if self.passes.contains(Pass::Params) {
+        if wanted.contains(Pass::Params) {
             self.params.run(&mut self.builder.graph);
         }
         self.after(Pass::Params);
-        if self.passes.contains(Pass::Memory) {
+        if wanted.contains(Pass::Unroll) {
+            self.unroll.run(&mut self.builder.graph)?;
+        }
+        self.after(Pass::Unroll);
+        if wanted.contains(Pass::Memory) {
             self.memory.run(&mut self.builder.graph, self.env);
         }
         self.after(Pass::Memory);
         self.schedule.run(&mut self.builder.graph)?;
         self.spill.clear();
         verify::check(&self.builder.graph, self.env, Some(&self.schedule), "the schedule");
-        if self.passes.contains(Pass::Spill) {
+        if wanted.contains(Pass::Spill) {
             self.spill.run(&mut self.builder.graph, &mut self.schedule);
         }
         self.after(Pass::Spill);
         self.lower.run::<M>(&self.builder.graph, &self.schedule, index);
-        self.rotate.run(&self.lower.code, self.passes.contains(Pass::Rotate));
+        self.rotate.run(&self.lower.code, wanted.contains(Pass::Rotate));
         if self.watched == Some(Pass::Rotate) {
             self.text = self.lower.order_text(&self.builder.graph, &self.rotate.order);
         }

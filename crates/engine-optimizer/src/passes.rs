@@ -25,6 +25,8 @@ passes! {
     Inline = "inline";
     /// Parameters of blocks that are another value (`params.rs`).
     Params = "params";
+    /// Small loops get several turns (`unroll.rs`).
+    Unroll = "unroll";
     /// Loads of what is known, and checks of what was checked (`memory.rs`).
     Memory = "memory";
     /// Values over calls go to the frame once, and come back once for each region without calls (`spill.rs`).

@@ -18,6 +18,21 @@ impl Graph {
         self.merge_loops(header);
     }
 
+    /// Drops blocks that cannot be reached any more.
+    pub fn drop_unreached(&mut self) {
+        let Some(&entry) = self.layout.first() else { return };
+        let mut reached = vec![false; self.blocks.len()];
+        let mut work = vec![entry];
+        while let Some(block) = work.pop() {
+            if !core::mem::replace(&mut reached[block.index()], true) {
+                work.extend(self.succs(block).map(|edge| self.edges[edge.index()].to));
+            }
+        }
+        self.layout.retain(|block| reached[block.index()]);
+        self.drop_edges();
+        self.unordered = true;
+    }
+
     /// The layout becomes a reverse postorder from `entry`, near to the old layout.
     fn order_from(&mut self, entry: Block) {
         let mut position = vec![u32::MAX; self.blocks.len()];

@@ -72,7 +72,8 @@ impl Rotate {
         }
     }
 
-    /// The block that shall come last in a loop: one that either leaves it or goes on to the next, best if it leaves for what follows.
+    /// The block that shall come last in a loop: one behind which the loop is left or goes on with the next, best if it is left for what
+    /// follows.
     fn bottom(&self, code: &Code, header: u32, last: u32) -> Option<u32> {
         let end = code.blocks[last as usize].insts.1;
         if code.insts[end as usize - 1].op != (LOp::Jump { to: header }) {
@@ -87,14 +88,26 @@ impl Rotate {
             let [a, b] = code.links[succs.0 as usize..succs.1 as usize] else { continue };
             let (a, b) = (a.index() as u32, b.index() as u32);
             for (stay, leave) in [(a, b), (b, a)] {
-                if stay == block + 1 && !(header..=last).contains(&leave) {
+                // The way out may have a block of its own, which comes along.
+                let (bottom, leave) =
+                    if leave == block + 1 { (leave, only_jumps(code, leave)) } else { (block, leave) };
+                if stay == bottom + 1 && stay <= last && !(header..=last).contains(&leave) {
                     if leave == last + 1 {
-                        return Some(block);
+                        return Some(bottom);
                     }
-                    found = found.or(Some(block));
+                    found = found.or(Some(bottom));
                 }
             }
         }
         found
+    }
+}
+
+/// Where a block leads that only jumps; otherwise itself.
+fn only_jumps(code: &Code, block: u32) -> u32 {
+    let (from, to) = code.blocks[block as usize].insts;
+    match code.insts[from as usize].op {
+        LOp::Jump { to: target } if to - from == 1 => target,
+        _ => block,
     }
 }

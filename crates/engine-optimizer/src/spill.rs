@@ -330,6 +330,15 @@ impl Spill {
         if matches!(inst.op, Op::Const | Op::Base) {
             return value;
         }
+        if origin != value && inst.op == Op::VmLoad {
+            // It is loaded again in its own width.
+            let loaded = self.operand(graph, schedule, origin, part, at);
+            return if loaded == origin {
+                value
+            } else {
+                graph.push(Inst::unary(Op::ExtendU, kind, loaded), 0)
+            };
+        }
         let defined = self.defined_in.get(origin.index()).copied().unwrap_or(NOWHERE);
         if self.region(defined) == self.region(part) || defined == NOWHERE || part == NOWHERE {
             return value;
