@@ -2,7 +2,7 @@
 //!
 //! The graph was built with both. What only the function's own entry reaches goes, and with it predecessors and arguments. All loops around
 //! the one that is entered become one with its header: every way into them leads through it now, and their own headers need not
-//! dominate them any more. Other loops are as they were. The graph need not be reducible afterwards.
+//! dominate them any more. Other loops are as they were. If there are such loops, the graph need not be reducible afterwards (`Graph::irregular`).
 
 use crate::ir::*;
 
@@ -11,7 +11,8 @@ impl Graph {
     pub fn enter_at(&mut self, entry: Block) {
         let Term::Jump(edge) = self.block(entry).term else { return };
         let header = self.target(edge);
-        self.irregular = true;
+        // Outside of all loops, those that are left are the source's.
+        self.irregular = self.block(header).in_loop != NO_LOOP;
         self.unordered = true;
         self.order_from(entry);
         self.drop_edges();

@@ -287,6 +287,17 @@ fn split(graph: &mut Graph, region: &Region) -> (Vec<Incoming>, Vec<Incoming>) {
         .partition(|(edge, _)| region.contains(graph.edges[edge.index()].from))
 }
 
+/// The blocks of a loop from which it can go on: others, such as what comes behind its last branch, only lead out of it.
+fn going_on(graph: &Graph, region: &Region) -> Vec<Block> {
+    let mut found = vec![region.header()];
+    for &block in region.blocks.iter().skip(1).rev() {
+        if graph.succs(block).any(|edge| found.contains(&graph.target(edge))) {
+            found.push(block);
+        }
+    }
+    found
+}
+
 /// How many turns a loop takes, if it counts from a constant to a constant in few.
 fn turns(graph: &mut Graph, region: &Region, back: &[Incoming], entering: &[Incoming]) -> Option<u32> {
     let ([(_, next)], [(_, start)]) = (back, entering) else { return None };
@@ -300,10 +311,11 @@ fn turns(graph: &mut Graph, region: &Region, back: &[Incoming], entering: &[Inco
         let step = if counts { graph.as_const(next.b())? } else { return None };
         Some((graph.as_const(start)?, step))
     };
+    let going_on = going_on(graph, region);
     let mut turns: Option<u32> = None;
     for &block in &region.blocks {
         let Term::Branch(condition, yes, no) = graph.block(block).term else { continue };
-        let (yes, no) = (region.contains(graph.target(yes)), region.contains(graph.target(no)));
+        let (yes, no) = (going_on.contains(&graph.target(yes)), going_on.contains(&graph.target(no)));
         if yes == no {
             continue;
         }

@@ -29,7 +29,19 @@
 ;;   cmp sp, x16
 ;;   b.ls L5
 ;;   mul w8, w8, w8
-;;   sub w0, w0, #0x1
+;;   sub w19, w0, #0x1
+;;   cmp w19, #0x0
+;;   b.eq L3
+;;   sub w19, w0, #0x2
+;;   mul w8, w8, w8
+;;   cmp w19, #0x0
+;;   b.eq L3
+;;   sub w19, w0, #0x3
+;;   mul w8, w8, w8
+;;   cmp w19, #0x0
+;;   b.eq L3
+;;   sub w0, w0, #0x4
+;;   mul w8, w8, w8
 ;;   cmp w0, #0x0
 ;;   b.ne L2
 ;; L3:

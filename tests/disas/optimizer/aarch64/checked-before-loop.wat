@@ -16,11 +16,11 @@
 ;;   ldr x16, [x28]
 ;;   ldr x16, [x16]
 ;;   cmp sp, x16
-;;   b.ls L2
+;;   b.ls L3
 ;;   ldr x27, [x28, #0x30]
 ;;   ldr x16, [x28, #0x38]
 ;;   cmp x0, x16
-;;   b.hi L3
+;;   b.hi L4
 ;;   csel x0, x0, xzr, ls
 ;;   csdb
 ;;   add x17, x27, x0
@@ -29,17 +29,30 @@
 ;;   ldr x16, [x28]
 ;;   ldr x16, [x16]
 ;;   cmp sp, x16
-;;   b.ls L4
+;;   b.ls L5
 ;;   str w1, [x27, x0]                       ; i32.store (trap: out of bounds memory access)
-;;   sub w1, w1, #0x1
+;;   sub w11, w1, #0x1
+;;   cmp w11, #0x0
+;;   b.eq L2
+;;   str w11, [x27, x0]                      ; (trap: out of bounds memory access)
+;;   sub w14, w1, #0x2
+;;   cmp w14, #0x0
+;;   b.eq L2
+;;   str w14, [x27, x0]                      ; (trap: out of bounds memory access)
+;;   sub w19, w1, #0x3
+;;   cmp w19, #0x0
+;;   b.eq L2
+;;   str w19, [x27, x0]                      ; (trap: out of bounds memory access)
+;;   sub w1, w1, #0x4
 ;;   cmp w1, #0x0
 ;;   b.ne L1
+;; L2:
 ;;   mov sp, x29
 ;;   ldp x29, x30, [sp], #0x10
 ;;   ret
-;; L2:
-;;   brk #0xc0de                             ; (trap: call stack exhausted)
 ;; L3:
-;;   brk #0xc0de                             ; i32.store offset=4 (trap: out of bounds memory access)
+;;   brk #0xc0de                             ; (trap: call stack exhausted)
 ;; L4:
+;;   brk #0xc0de                             ; i32.store offset=4 (trap: out of bounds memory access)
+;; L5:
 ;;   brk #0xc0de                             ; loop (trap: interrupt)

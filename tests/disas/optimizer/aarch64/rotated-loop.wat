@@ -18,25 +18,31 @@
 ;;   ldr x16, [x28]
 ;;   ldr x16, [x16]
 ;;   cmp sp, x16
-;;   b.ls L3
+;;   b.ls L4
 ;;   ldr x27, [x28, #0x8]
 ;;   mov w8, #0x0
 ;;   b L2
 ;; L1:
-;;   ldr w9, [x27, x0]                       ; i32.load (trap: out of bounds memory access)
-;;   add w8, w9, w8
-;;   add w0, w0, #0x4
+;;   ldr w14, [x27, x0]                      ; i32.load (trap: out of bounds memory access)
+;;   add w8, w14, w8
+;;   add w15, w0, #0x4
+;;   cmp w15, w1
+;;   b.hs L3
+;;   ldr w15, [x27, x15]                     ; (trap: out of bounds memory access)
+;;   add w0, w0, #0x8
+;;   add w8, w15, w8
 ;; L2:
 ;;   ldr x16, [x28]
 ;;   ldr x16, [x16]
 ;;   cmp sp, x16
-;;   b.ls L4
+;;   b.ls L5
 ;;   cmp w0, w1
 ;;   b.lo L1
+;; L3:
 ;;   mov sp, x29
 ;;   ldp x29, x30, [sp], #0x10
 ;;   ret
-;; L3:
-;;   brk #0xc0de                             ; (trap: call stack exhausted)
 ;; L4:
+;;   brk #0xc0de                             ; (trap: call stack exhausted)
+;; L5:
 ;;   brk #0xc0de                             ; loop (trap: interrupt)

@@ -27,7 +27,20 @@
 ;;   cmp rsp, [r11]
 ;;   jbe L5
 ;;   imul eax, eax
-;;   add esi, 0xffffffff
+;;   lea ecx, [rsi-1]
+;;   test ecx, ecx
+;;   je L3
+;;   lea ecx, [rsi-2]
+;;   imul eax, eax
+;;   test ecx, ecx
+;;   je L3
+;;   lea ecx, [rsi-3]
+;;   imul eax, eax
+;;   test ecx, ecx
+;;   je L3
+;;   add esi, 0xfffffffc
+;;   imul eax, eax
+;;   test esi, esi
 ;;   jne short L2
 ;; L3:
 ;;   leave

@@ -45,6 +45,37 @@
 ;;   imul eax, eax
 ;; L3:
 ;;   test eax, eax
+;;   je L10
+;;   test eax, eax
+;;   jne L4
+;;   mov eax, 0
+;;   jmp L5
+;; L4:
+;;   mov eax, [r15+rax]                      ; (trap: out of bounds memory access)
+;;   imul eax, eax
+;; L5:
+;;   test eax, eax
+;;   je L10
+;;   test eax, eax
+;;   jne L6
+;;   mov eax, 0
+;;   jmp L7
+;; L6:
+;;   mov eax, [r15+rax]                      ; (trap: out of bounds memory access)
+;;   imul eax, eax
+;; L7:
+;;   test eax, eax
+;;   je L10
+;;   test eax, eax
+;;   jne L8
+;;   mov eax, 0
+;;   jmp L9
+;; L8:
+;;   mov eax, [r15+rax]                      ; (trap: out of bounds memory access)
+;;   imul eax, eax
+;; L9:
+;;   test eax, eax
 ;;   jne short L1
+;; L10:
 ;;   leave
 ;;   ret

@@ -15,7 +15,7 @@
 ;;   sub rsp, 8
 ;;   mov r11, [r14]
 ;;   cmp rsp, [r11]
-;;   jbe L2
+;;   jbe L3
 ;;   mov r15, [r14+8]
 ;;   mov r8, rdi
 ;;   imul r8d, edi
@@ -23,14 +23,19 @@
 ;; L1:
 ;;   mov r11, [r14]
 ;;   cmp rsp, [r11]
-;;   jbe L3
+;;   jbe L4
 ;;   add eax, [r15+rsi+8]                    ; i32.load offset=8 (trap: out of bounds memory access)
-;;   add esi, r8d
+;;   lea r12d, [rsi+r8]
+;;   cmp r12d, edi
+;;   jae L2
+;;   lea esi, [r8+r12]
+;;   add eax, [r15+r12+8]                    ; (trap: out of bounds memory access)
 ;;   cmp esi, edi
 ;;   jb short L1
+;; L2:
 ;;   leave
 ;;   ret
-;; L2:
-;;   ud2                                     ; (trap: call stack exhausted)
 ;; L3:
+;;   ud2                                     ; (trap: call stack exhausted)
+;; L4:
 ;;   ud2                                     ; loop (trap: interrupt)

@@ -17,22 +17,28 @@
 ;;   sub rsp, 8
 ;;   mov r11, [r14]
 ;;   cmp rsp, [r11]
-;;   jbe L3
+;;   jbe L4
 ;;   mov r15, [r14+8]
 ;;   mov eax, 0
 ;;   jmp L2
 ;; L1:
-;;   add eax, [r15+rsi]                      ; i32.load (trap: out of bounds memory access)
-;;   add esi, 4
+;;   mov r13d, [r15+rsi]                     ; i32.load (trap: out of bounds memory access)
+;;   add eax, r13d
+;;   lea r13d, [rsi+4]
+;;   cmp r13d, edi
+;;   jae L3
+;;   add esi, 8
+;;   add eax, [r15+r13]                      ; (trap: out of bounds memory access)
 ;; L2:
 ;;   mov r11, [r14]
 ;;   cmp rsp, [r11]
-;;   jbe L4
+;;   jbe L5
 ;;   cmp esi, edi
 ;;   jb short L1
+;; L3:
 ;;   leave
 ;;   ret
-;; L3:
-;;   ud2                                     ; (trap: call stack exhausted)
 ;; L4:
+;;   ud2                                     ; (trap: call stack exhausted)
+;; L5:
 ;;   ud2                                     ; loop (trap: interrupt)
