@@ -124,9 +124,11 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
             continue;
         }
         let mut row = vec![program.name.clone()];
-        let checks: [(&str, &dyn Fn() -> Result<String>); 3] = [
-            ("guard pages", &|| run(&engine, &program, None)),
-            ("ulimit -v", &|| run(&engine, &program, Some(ADDRESS_SPACE))),
+        let checks: [(&str, &dyn Fn() -> Result<String>); 5] = [
+            ("baseline", &|| run(&engine, &program, "baseline", None)),
+            ("optimized", &|| run(&engine, &program, "optimized", None)),
+            ("dynamic", &|| run(&engine, &program, "dynamic", None)),
+            ("ulimit -v", &|| run(&engine, &program, "optimized", Some(ADDRESS_SPACE))),
             ("same code", &|| same_code(&engine, &program)),
         ];
         for (check, run) in checks {
@@ -146,15 +148,15 @@ pub fn main(args: &Args, json: bool) -> Result<Tally> {
     if json {
         println!("{}", json!({ "summary": true, "passed": tally.passed, "failed": tally.failed }));
     } else {
-        table::print(&["program", "guard pages", "ulimit -v", "code"], &rows);
+        table::print(&["program", "baseline", "optimized", "dynamic", "ulimit -v", "code"], &rows);
         println!("programs: {tally}");
     }
     Ok(tally)
 }
 
-fn run(engine: &Path, program: &Program, limit: Option<u64>) -> Result<String> {
+fn run(engine: &Path, program: &Program, tier: &str, limit: Option<u64>) -> Result<String> {
     let mut command = Command::new(engine);
-    command.arg("run").arg(&program.wasm);
+    command.args(["run", "--tier", tier]).arg(&program.wasm);
     if let Some(kilobytes) = limit {
         process::limit_address_space(&mut command, kilobytes);
     }
@@ -162,13 +164,18 @@ fn run(engine: &Path, program: &Program, limit: Option<u64>) -> Result<String> {
 }
 
 fn same_code(engine: &Path, program: &Program) -> Result<String> {
-    let digest = || -> Result<String> {
-        let stats =
-            process::output(Command::new(engine).args(["compile", "--stats", "json"]).arg(&program.wasm))?;
-        let stats: Value = serde_json::from_slice(&stats).context("the statistics are no JSON")?;
+    let digest = |tier| -> Result<String> {
+        let mut command = Command::new(engine);
+        command.args(["compile", "--tier", tier, "--stats", "json"]).arg(&program.wasm);
+        let stats: Value =
+            serde_json::from_slice(&process::output(&mut command)?).context("the statistics are no JSON")?;
         Ok(stats["code_sha256"].as_str().context("no `code_sha256`")?.to_owned())
     };
-    let (first, second) = (digest()?, digest()?);
-    ensure!(first == second, "two compilations give different code: {first} and {second}");
-    Ok(first[..12].to_owned())
+    let mut digests = Vec::new();
+    for tier in ["baseline", "optimized"] {
+        let (first, second) = (digest(tier)?, digest(tier)?);
+        ensure!(first == second, "two {tier} compilations give different code: {first} and {second}");
+        digests.push(first[..12].to_owned());
+    }
+    Ok(digests.join(" "))
 }

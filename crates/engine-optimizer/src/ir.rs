@@ -553,6 +553,14 @@ impl Graph {
         }
     }
 
+    /// Takes parameters that became other values out of their blocks.
+    pub fn drop_replaced_params(&mut self) {
+        for block in &self.layout {
+            let insts = &self.insts;
+            self.blocks[block.index()].params.retain(|param| insts[param.index()].op == Op::Param);
+        }
+    }
+
     /// Appends an instruction to no block.
     #[inline]
     pub fn push(&mut self, inst: Inst, offset: u32) -> Value {

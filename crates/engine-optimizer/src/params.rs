@@ -30,8 +30,6 @@ pub(crate) struct Params {
 
 impl Params {
     pub fn run(&mut self, graph: &mut Graph) {
-        // Construction replaced some already.
-        retain_params(graph);
         for _ in 0..MAX_ROUNDS {
             let mut changed = self.single_values(graph);
             changed |= self.equal_parameters(graph);
@@ -60,7 +58,7 @@ impl Params {
             }
         }
         if changed {
-            retain_params(graph);
+            graph.drop_replaced_params();
         }
         changed
     }
@@ -132,7 +130,7 @@ impl Params {
             }
         }
         if changed {
-            retain_params(graph);
+            graph.drop_replaced_params();
         }
         changed
     }
@@ -153,16 +151,6 @@ fn single(graph: &mut Graph, param: Value) -> Option<Value> {
         same = Some(argument);
     }
     same
-}
-
-/// Takes parameters that became other values out of their blocks.
-fn retain_params(graph: &mut Graph) {
-    for at in 0..graph.layout.len() {
-        let block = graph.layout[at].index();
-        let mut params = core::mem::take(&mut graph.blocks[block].params);
-        params.retain(|&param| graph.inst(param).op == Op::Param);
-        graph.blocks[block].params = params;
-    }
 }
 
 /// Looks pure instructions up again whose operands became other values. Says whether any became another instruction.

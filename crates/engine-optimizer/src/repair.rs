@@ -103,6 +103,17 @@ impl Repair {
     /// Finds out in one walk what is touched, as far as operands stand before their users.
     fn find_touched(&mut self, graph: &Graph) {
         for (index, inst) in graph.insts.iter().enumerate() {
+            let own = self.value_region[index];
+            if own != NO_LOOP && inst.op.is_pure() {
+                // What was built on another loop's values, too, has none of its own that could be looked up: it is built anew.
+                let foreign = |operand: Value| {
+                    let region = self.value_region[operand.index()];
+                    region != own && (region != NO_LOOP || self.touched[operand.index()] != Touched::No)
+                };
+                if inst.operands().any(foreign) {
+                    self.value_region[index] = NO_LOOP;
+                }
+            }
             let state = |operand: Value| self.touched[operand.index()];
             self.touched[index] = if self.value_region[index] != NO_LOOP {
                 Touched::Yes

@@ -66,3 +66,31 @@ fn every_function_is_optimised_also_where_nothing_is_compiled_at_the_start() {
         assert_eq!((results, module.lazy_stats().functions), (vec![7], 0));
     }
 }
+
+/// A value that is built on the values of two loops, both of which are copied.
+#[test]
+fn a_loop_that_ends_where_another_has_ended() {
+    const TEXT: &str = r#"(module
+        (memory 1)
+        (data (i32.const 37) "\01\02\03\04\05")
+        (func (export "f") (param $p i32) (result i32) (local $i i32) (local $j i32) (local $s i32)
+            (block $found
+                (loop $seek
+                    (br_if $found (i32.load8_u (local.get $i)))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $seek (i32.lt_u (local.get $i) (i32.const 100)))
+                    (return (i32.const -1))))
+            (block $left
+                (loop $sum
+                    (br_if $left (i32.gt_u (i32.load8_u (local.get $j)) (i32.const 100)))
+                    (local.set $s (i32.add (local.get $s) (i32.load8_u (local.get $j))))
+                    (local.set $j (i32.add (local.get $j) (i32.const 1)))
+                    (br_if $sum (i32.ne (local.get $j) (i32.add (local.get $i) (local.get $p))))))
+            (local.get $s)))"#;
+    for tier in [engine_machine::Tier::Baseline, engine_machine::Tier::Optimized] {
+        let engine = Engine::new(Config::new().tiering(Tiering::Off(tier))).unwrap();
+        for (argument, sum) in [(1, 1), (2, 3), (3, 6), (4, 10), (5, 15), (6, 15)] {
+            assert_eq!(call(&engine, TEXT, argument, 1).1, [sum], "{tier:?}, {argument}");
+        }
+    }
+}

@@ -208,6 +208,7 @@ impl<'a> Builder<'a> {
             (Entry::Loop { .. }, Some(entry)) => self.graph.enter_at(entry),
             (Entry::Function, _) => {}
         }
+        self.graph.drop_replaced_params();
         Ok(())
     }
 
