@@ -27,20 +27,17 @@
 ;;   je L1
 ;;   add esi, 0xfffffffd
 ;;   call <function 0 "sum">                 ; call $sum
-;;   mov rcx, [rbp-0x28]
-;;   add eax, ecx
+;;   add eax, [rbp-0x28]
 ;;   jmp L2
 ;; L1:
 ;;   mov eax, 0
 ;; L2:
-;;   mov rcx, [rbp-0x20]
-;;   add eax, ecx
+;;   add eax, [rbp-0x20]
 ;;   jmp L4
 ;; L3:
 ;;   mov eax, 0
 ;; L4:
-;;   mov rcx, [rbp-0x18]
-;;   add eax, ecx
+;;   add eax, [rbp-0x18]
 ;;   jmp L6
 ;; L5:
 ;;   mov eax, 0

@@ -19,17 +19,16 @@
 ;;   mov [rbp-0x18], rsi
 ;;   mov [rbp-0x20], rdi
 ;;   mov rax, [r14+0x30]
-;;   mov r13, [r14+0x38]
-;;   mov r14, r13
+;;   mov r12, [r14+0x38]
+;;   mov r14, r12
 ;;   call rax                                ; call $f
 ;;   mov r14, [rbp-8]
 ;;   mov rax, [r14+0x30]
-;;   mov rcx, [r14+0x38]
-;;   mov r14, rcx
+;;   mov r13, [r14+0x38]
+;;   mov r14, r13
 ;;   call rax                                ; call $f
 ;;   mov r12, [rbp-0x18]
-;;   mov rax, [rbp-0x20]
-;;   imul r12d, eax
+;;   imul r12d, [rbp-0x20]
 ;;   lea eax, [r12+1]
 ;;   xor eax, r12d
 ;;   sub eax, r12d
