@@ -85,13 +85,16 @@ pub(super) struct Inlining<'a> {
     next_offset: u32,
     /// The bodies around that which is being built.
     around: Vec<Scope<'a>>,
-    /// By function: its weight, `UNKNOWN`, or `NEVER`.
-    weights: Vec<u16>,
+    /// By function: its weight, counted from `WEIGHTS`, or `UNKNOWN` or `NEVER`.
+    weights: Vec<u8>,
     validators: Vec<QuickValidator>,
 }
 
-const UNKNOWN: u16 = u16::MAX;
-const NEVER: u16 = u16::MAX - 1;
+// Zeros, so that asking for few functions of many costs no more than that.
+const UNKNOWN: u8 = 0;
+const NEVER: u8 = 1;
+const WEIGHTS: u8 = 2;
+const _: () = assert!(MAX_WEIGHT_IN_LOOP + (WEIGHTS as u32) < u8::MAX as u32);
 
 impl<'a> Inlining<'a> {
     pub fn begin(&mut self, bodies: Option<&'a DecodedModule>, body_len: usize) {
@@ -106,7 +109,8 @@ impl<'a> Inlining<'a> {
         !self.around.is_empty()
     }
 
-    /// The weight of a function's body, unless it is never inlined.
+    /// The weight of a function's body, unless it is never inlined. It takes at most [`MAX_BYTES`] of a body to know, and no time the second time, so a call costs
+    /// no more than a constant.
     fn weight(&mut self, decoded: &'a DecodedModule, func: FuncIndex, body: &'a [u8]) -> Option<u32> {
         let defined = decoded.module.defined(func)?;
         if self.weights.is_empty() {
@@ -119,9 +123,9 @@ impl<'a> Inlining<'a> {
             let valid = body.len() <= MAX_BYTES && validator.walk(decoded, defined, body, &mut scan).is_ok();
             self.validators.push(validator);
             let returns = scan.last != [opcode::UNREACHABLE, opcode::END];
-            *known = if valid && returns { scan.weight as u16 } else { NEVER };
+            *known = if valid && returns { scan.weight as u8 + WEIGHTS } else { NEVER };
         }
-        (*known != NEVER).then_some(u32::from(*known))
+        known.checked_sub(WEIGHTS).map(u32::from)
     }
 }
 
