@@ -152,7 +152,7 @@ fn what_decides_the_code_decides_the_entry() {
             config.tiering(Tiering::Off(engine_machine::Tier::Optimized));
         },
         |config| {
-            config.tiering(Tiering::Dynamic);
+            config.tiering(Tiering::Off(engine_machine::Tier::Baseline));
         },
         |config| {
             config.memory_guard(false);
