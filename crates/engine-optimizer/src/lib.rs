@@ -5,9 +5,11 @@
 //!  ir.rs          the graph: blocks with parameters, pinned instructions, pure operations that float
 //!  fold.rs        what a pure operation is equal to; division.rs: division by constants
 //!  params.rs      parameters of blocks that are another value
+//!  thread.rs      branches whose outcome is known on some ways to them
 //!  unroll.rs      several turns of small loops; copy.rs: copies of blocks; repair.rs: values with several definitions
 //!  memory.rs      loads of what is known, checks of what was checked
 //!  passes.rs      which passes there are; dump.rs: the graph as text; verify.rs: what every pass may rely on
+//!  dead_sets.rs   assignments to globals that nobody can see
 //!  prune.rs       an entry into a loop becomes the only one
 //!  dominators.rs schedule.rs arms.rs   where pure operations go
 //!  spill.rs       values over calls; slots.rs: parameters of loops that live in the frame
@@ -23,6 +25,7 @@ mod arms;
 mod build;
 mod by_value;
 mod copy;
+mod dead_sets;
 mod division;
 mod dominators;
 mod dump;
@@ -43,6 +46,7 @@ mod rotate;
 mod schedule;
 mod slots;
 mod spill;
+mod thread;
 mod unroll;
 mod verify;
 
@@ -61,6 +65,7 @@ use regalloc::Allocator;
 use rotate::Rotate;
 use schedule::Schedule;
 use spill::Spill;
+use thread::Thread;
 use unroll::Unroll;
 
 /// A function that is not optimised: baseline code serves instead.
@@ -168,6 +173,7 @@ struct Compiler<'a, M> {
     schedule: Schedule,
     spill: Spill,
     params: Params,
+    thread: Thread,
     unroll: Unroll,
     memory: Memory,
     passes: Passes,
@@ -195,6 +201,7 @@ impl<'a, M: Masm> Compiler<'a, M> {
             schedule: Schedule::default(),
             spill: Spill::default(),
             params: Params::default(),
+            thread: Thread::default(),
             unroll: Unroll::default(),
             memory: Memory::default(),
             passes: Passes::ALL,
@@ -307,6 +314,17 @@ impl<'a, M: Masm> Compiler<'a, M> {
             self.params.run(&mut self.builder.graph);
         }
         self.after(Pass::Params);
+        if wanted.contains(Pass::Thread) {
+            match self.thread.run(&mut self.builder.graph) {
+                Ok(false) => {}
+                Ok(true) => self.params.run(&mut self.builder.graph),
+                Err(_) => {
+                    self.wanted = wanted.without(Pass::Thread);
+                    return self.optimize(decoded, func, body, entry);
+                }
+            }
+        }
+        self.after(Pass::Thread);
         if wanted.contains(Pass::Unroll) {
             self.unroll.run(&mut self.builder.graph)?;
         }
@@ -315,6 +333,10 @@ impl<'a, M: Masm> Compiler<'a, M> {
             self.memory.run(&mut self.builder.graph, self.env);
         }
         self.after(Pass::Memory);
+        if wanted.contains(Pass::DeadSets) {
+            dead_sets::run(&mut self.builder.graph, self.env);
+        }
+        self.after(Pass::DeadSets);
         self.schedule.run(&mut self.builder.graph)?;
         self.spill.clear();
         verify::check(&self.builder.graph, self.env, Some(&self.schedule), "the schedule");

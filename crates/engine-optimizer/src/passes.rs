@@ -25,10 +25,14 @@ passes! {
     Inline = "inline";
     /// Parameters of blocks that are another value (`params.rs`).
     Params = "params";
+    /// Branches whose outcome is known on some ways to them (`thread.rs`).
+    Thread = "thread";
     /// Small loops get several turns (`unroll.rs`).
     Unroll = "unroll";
     /// Loads of what is known, and checks of what was checked (`memory.rs`).
     Memory = "memory";
+    /// Assignments to globals that nobody can see (`dead_sets.rs`).
+    DeadSets = "dead-sets";
     /// Values over calls go to the frame once, and come back once for each region without calls (`spill.rs`).
     Spill = "spill";
     /// Loops end with the block that leaves them (`rotate.rs`).

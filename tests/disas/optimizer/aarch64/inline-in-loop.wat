@@ -41,44 +41,40 @@
 ;;   cmp w8, #0x0
 ;;   b.ne L2
 ;;   mov w8, #0x0
-;;   b L3
+;;   b L6
 ;; L2:
 ;;   ldr w20, [x27, x8]                      ; i32.load (trap: out of bounds memory access)
 ;;   mul w8, w20, w20
-;; L3:
 ;;   cmp w8, #0x0
-;;   b.eq L10
+;;   b.eq L6
+;;   cmp w8, #0x0
+;;   b.ne L3
+;;   mov w8, #0x0
+;;   b L6
+;; L3:
+;;   ldr w25, [x27, x8]                      ; (trap: out of bounds memory access)
+;;   mul w8, w25, w25
+;;   cmp w8, #0x0
+;;   b.eq L6
 ;;   cmp w8, #0x0
 ;;   b.ne L4
 ;;   mov w8, #0x0
-;;   b L5
+;;   b L6
 ;; L4:
-;;   ldr w24, [x27, x8]                      ; (trap: out of bounds memory access)
-;;   mul w8, w24, w24
+;;   ldr w0, [x27, x8]                       ; (trap: out of bounds memory access)
+;;   mul w8, w0, w0
+;;   cmp w8, #0x0
+;;   b.eq L6
+;;   cmp w8, #0x0
+;;   b.ne L5
+;;   mov w8, #0x0
+;;   b L6
 ;; L5:
-;;   cmp w8, #0x0
-;;   b.eq L10
-;;   cmp w8, #0x0
-;;   b.ne L6
-;;   mov w8, #0x0
-;;   b L7
-;; L6:
 ;;   ldr w0, [x27, x8]                       ; (trap: out of bounds memory access)
 ;;   mul w8, w0, w0
-;; L7:
-;;   cmp w8, #0x0
-;;   b.eq L10
-;;   cmp w8, #0x0
-;;   b.ne L8
-;;   mov w8, #0x0
-;;   b L9
-;; L8:
-;;   ldr w0, [x27, x8]                       ; (trap: out of bounds memory access)
-;;   mul w8, w0, w0
-;; L9:
 ;;   cmp w8, #0x0
 ;;   b.ne L1
-;; L10:
+;; L6:
 ;;   mov sp, x29
 ;;   ldp x29, x30, [sp], #0x10
 ;;   ret

@@ -39,43 +39,39 @@
 ;;   test eax, eax
 ;;   jne L2
 ;;   mov eax, 0
-;;   jmp L3
+;;   jmp L6
 ;; L2:
 ;;   mov eax, [r15+rax]                      ; i32.load (trap: out of bounds memory access)
 ;;   imul eax, eax
-;; L3:
 ;;   test eax, eax
-;;   je L10
+;;   je L6
+;;   test eax, eax
+;;   jne L3
+;;   mov eax, 0
+;;   jmp L6
+;; L3:
+;;   mov eax, [r15+rax]                      ; (trap: out of bounds memory access)
+;;   imul eax, eax
+;;   test eax, eax
+;;   je L6
 ;;   test eax, eax
 ;;   jne L4
 ;;   mov eax, 0
-;;   jmp L5
+;;   jmp L6
 ;; L4:
 ;;   mov eax, [r15+rax]                      ; (trap: out of bounds memory access)
 ;;   imul eax, eax
+;;   test eax, eax
+;;   je L6
+;;   test eax, eax
+;;   jne L5
+;;   mov eax, 0
+;;   jmp L6
 ;; L5:
-;;   test eax, eax
-;;   je L10
-;;   test eax, eax
-;;   jne L6
-;;   mov eax, 0
-;;   jmp L7
-;; L6:
 ;;   mov eax, [r15+rax]                      ; (trap: out of bounds memory access)
 ;;   imul eax, eax
-;; L7:
-;;   test eax, eax
-;;   je L10
-;;   test eax, eax
-;;   jne L8
-;;   mov eax, 0
-;;   jmp L9
-;; L8:
-;;   mov eax, [r15+rax]                      ; (trap: out of bounds memory access)
-;;   imul eax, eax
-;; L9:
 ;;   test eax, eax
 ;;   jne short L1
-;; L10:
+;; L6:
 ;;   leave
 ;;   ret
