@@ -7,6 +7,7 @@
 //!  params.rs      parameters of blocks that are another value
 //!  thread.rs      branches whose outcome is known on some ways to them
 //!  unroll.rs      several turns of small loops; copy.rs: copies of blocks; repair.rs: values with several definitions
+//!  ranges.rs      indices that cannot be out of bounds
 //!  memory.rs      loads of what is known, checks of what was checked
 //!  passes.rs      which passes there are; dump.rs: the graph as text; verify.rs: what every pass may rely on
 //!  dead_sets.rs   assignments to globals that nobody can see
@@ -40,6 +41,7 @@ mod params;
 mod passes;
 mod pressure;
 mod prune;
+mod ranges;
 mod regalloc;
 mod repair;
 mod rotate;
@@ -57,7 +59,7 @@ use build::Builder;
 use emit::{Emit, Scratch};
 use engine_decoder::{Body, DecodedModule, DefinedFuncIndex, Features, FuncIndex, QuickValidator};
 use engine_machine::masm::Masm;
-use engine_machine::{Aarch64, Arch, CodeBatch, Entry, ModuleEnv, Tier, X64};
+use engine_machine::{Aarch64, AccessMode, Arch, CodeBatch, Entry, ModuleEnv, Tier, X64};
 use lower::Lower;
 use memory::Memory;
 use params::Params;
@@ -329,6 +331,10 @@ impl<'a, M: Masm> Compiler<'a, M> {
             self.unroll.run(&mut self.builder.graph)?;
         }
         self.after(Pass::Unroll);
+        if wanted.contains(Pass::Ranges) && self.env.flags.memory_access == AccessMode::Checked {
+            ranges::run(&mut self.builder.graph, self.env);
+        }
+        self.after(Pass::Ranges);
         if wanted.contains(Pass::Memory) {
             self.memory.run(&mut self.builder.graph, self.env);
         }

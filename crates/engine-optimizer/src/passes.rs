@@ -29,6 +29,8 @@ passes! {
     Thread = "thread";
     /// Small loops get several turns (`unroll.rs`).
     Unroll = "unroll";
+    /// Indices that cannot be out of bounds are not checked (`ranges.rs`).
+    Ranges = "ranges";
     /// Loads of what is known, and checks of what was checked (`memory.rs`).
     Memory = "memory";
     /// Assignments to globals that nobody can see (`dead_sets.rs`).
