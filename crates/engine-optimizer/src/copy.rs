@@ -122,12 +122,12 @@ impl Copier {
         self.reached.resize_with(region.blocks.len(), Vec::new);
         self.reached[0] = entering;
         let mut back = Vec::new();
-        for at in 0..region.blocks.len() {
+        for (at, &from) in region.blocks.iter().enumerate() {
             let incoming = core::mem::take(&mut self.reached[at]);
             if incoming.is_empty() {
                 continue;
             }
-            let (block, from) = (graph.new_block(in_loop), region.blocks[at]);
+            let block = graph.new_block(in_loop);
             self.blocks.push(block);
             copies[at] = block;
             repair.note_block(block, region.number);

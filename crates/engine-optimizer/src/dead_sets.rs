@@ -25,13 +25,14 @@ pub(crate) fn run(graph: &mut Graph, env: &ModuleEnv) {
                 Op::GlobalSet if overwritten.contains(&global) => {
                     graph.insts[value.index()] = Inst::new(Op::Nop, inst.kind, 0, [0; 3]);
                 }
-                Op::GlobalSet if matches!(env.layout.global(GlobalIndex(global)), Place::Inline(_)) => {
-                    if overwritten.len() < MAX_OPEN {
+                Op::GlobalSet => {
+                    let own = matches!(env.layout.global(GlobalIndex(global)), Place::Inline(_));
+                    if own && overwritten.len() < MAX_OPEN {
                         overwritten.push(global);
                     }
                 }
                 Op::GlobalGet => overwritten.retain(|&other| other != global),
-                op if op.is_barrier() && op != Op::GlobalSet => overwritten.clear(),
+                op if op.is_barrier() => overwritten.clear(),
                 _ => {}
             }
         }
