@@ -19,9 +19,10 @@ const MAX_DEPTH: usize = 4;
 /// How often a function's body may stand in itself.
 const MAX_RECURSION: usize = 2;
 
-/// Weight of a body that is inlined, by whether the call is in a loop. `RATIONALE.md` has the figures.
+/// Weight of a body that is inlined, by whether the call is in a loop, or in that body itself. `RATIONALE.md` has the figures.
 const MAX_WEIGHT: u32 = 8;
-const MAX_WEIGHT_IN_LOOP: u32 = 24;
+const MAX_WEIGHT_IN_LOOP: u32 = 16;
+const MAX_WEIGHT_IN_ITSELF: u32 = 24;
 
 /// A function with a body of more bytes inlines nothing heavier than `MAX_WEIGHT_IN_LARGE`: as a rule it is one loop with a place for everything, of
 /// which little is hot, and what is hot loses registers to all the others.
@@ -94,7 +95,7 @@ pub(super) struct Inlining<'a> {
 const UNKNOWN: u8 = 0;
 const NEVER: u8 = 1;
 const WEIGHTS: u8 = 2;
-const _: () = assert!(MAX_WEIGHT_IN_LOOP + (WEIGHTS as u32) < u8::MAX as u32);
+const _: () = assert!(MAX_WEIGHT_IN_ITSELF + (WEIGHTS as u32) < u8::MAX as u32);
 
 impl<'a> Inlining<'a> {
     pub fn begin(&mut self, bodies: Option<&'a DecodedModule>, body_len: usize) {
@@ -141,6 +142,7 @@ impl<'a> Builder<'a> {
         }
         let limit = match self.in_loop {
             _ if self.inlining.large => MAX_WEIGHT_IN_LARGE,
+            _ if again > 0 => MAX_WEIGHT_IN_ITSELF,
             NO_LOOP => MAX_WEIGHT,
             _ => MAX_WEIGHT_IN_LOOP,
         };
@@ -262,7 +264,7 @@ impl<'a> BodyVisitor<'a> for Scan<'a> {
             opcode::LOOP => 8,
             _ => 1,
         };
-        self.weight <= MAX_WEIGHT_IN_LOOP && self.locals <= MAX_LOCALS
+        self.weight <= MAX_WEIGHT_IN_ITSELF && self.locals <= MAX_LOCALS
     }
 }
 
