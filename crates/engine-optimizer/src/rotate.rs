@@ -40,8 +40,8 @@ impl Rotate {
         self.order.extend(0..code.blocks.len() as u32);
         if turn {
             self.find_loops(code);
-            // Inner loops lie in one piece on one side of where an outer loop is cut, so the order among loops does not matter.
-            for number in 0..self.loops.len() {
+            // Inner loops first: those around them are then where their numbers say, and take them along in one piece.
+            for number in (0..self.loops.len()).rev() {
                 let Loop { header, last } = self.loops[number];
                 if let Some(bottom) = self.bottom(code, header, last) {
                     self.order[header as usize..=last as usize].rotate_left((bottom + 1 - header) as usize);

@@ -83,7 +83,7 @@ fn config(compile_tasks: usize) -> CompilerConfig {
         spectre: true,
         interruptible: true,
         canonicalize_nans: false,
-        tiering: Tiering::default(),
+        tiering: Tiering::Off(engine_machine::Tier::Baseline),
         tier_up_budget: 1,
         compile_tasks,
     }
