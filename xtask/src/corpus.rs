@@ -34,6 +34,7 @@ enum Verdict {
 
 /// `cargo xtask corpus`
 pub fn main(args: &Args, json: bool) -> Result<Tally> {
+    engine_optimizer::verify_always();
     let engine =
         Engine::new(Config::new().tiering(args.tier.tiering())).map_err(|error| anyhow!("{error:#}"))?;
     let mut tally = Tally::default();

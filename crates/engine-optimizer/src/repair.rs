@@ -13,11 +13,19 @@ use crate::pairs::Pairs;
 const STEPS_PER_INST: usize = 16;
 const STEPS: usize = 20_000;
 
+/// How deep the definitions of values may lie that are defined as each other.
+const MAX_DEPTH: usize = 32;
+
+/// In a definition: it is a value that reaches the block. Others were noted by a pass, and may themselves have several definitions.
+const SETTLED: u32 = 1 << 31;
+
 /// The definitions; the memory is reused.
 #[derive(Default)]
 pub(crate) struct Repair {
-    /// By block and value: what the value is at the block's end.
+    /// By block and value: what the value is at the block's end, and whether that is settled.
     definitions: Pairs,
+    /// How many definitions are being settled.
+    depth: usize,
     /// By block, and by value: the loop that was copied in which it is, and its copies. `NO_LOOP` and what is not there are in none.
     block_region: Vec<u32>,
     value_region: Vec<u32>,
@@ -54,6 +62,10 @@ impl Repair {
     /// Forgets the last function.
     pub fn begin(&mut self, graph: &Graph) {
         self.definitions.clear();
+        self.depth = 0;
+        self.pending.clear();
+        self.arguments.clear();
+        self.work.clear();
         self.block_region.clear();
         self.value_region.clear();
         self.touched.clear();
@@ -71,9 +83,14 @@ impl Repair {
         self.define(block, value, value);
     }
 
-    /// In this block, the value is another one.
+    /// At this block's end, the value is another one, which may have several definitions, too.
     pub fn define(&mut self, block: Block, value: Value, is: Value) {
         self.definitions.set(block.0, value.0, is.0);
+    }
+
+    /// At this block's end, the value is one that reaches it.
+    fn settle(&mut self, block: Block, value: Value, is: Value) {
+        self.definitions.set(block.0, value.0, is.0 | SETTLED);
     }
 
     /// Gives all uses the definitions that reach them.
@@ -273,8 +290,11 @@ impl Repair {
 
     /// The definition of a value that reaches a block.
     fn lookup(&mut self, graph: &mut Graph, block: Block, value: Value) -> Result<Value, &'static str> {
+        let base = self.pending.len();
         let mut found = self.find(graph, block, value)?;
-        while let Some(top) = self.pending.last_mut() {
+        while self.pending.len() > base {
+            let top = self.pending.len() - 1;
+            let top = &mut self.pending[top];
             if let Some(value) = found.take() {
                 self.arguments.push(value);
             }
@@ -287,6 +307,32 @@ impl Repair {
             found = Some(self.finish_param(graph, block, param, first as usize));
         }
         found.ok_or(TOO_LONG)
+    }
+
+    /// What a value is at a block's end, if that is known there. What a pass said it is may have become something else on the way to the
+    /// block.
+    fn definition(
+        &mut self,
+        graph: &mut Graph,
+        block: Block,
+        value: Value,
+    ) -> Result<Option<Value>, &'static str> {
+        let Some(known) = self.definitions.get(block.0, value.0) else { return Ok(None) };
+        let is = graph.resolve(Value(known & !SETTLED));
+        if known & SETTLED != 0 || is == value {
+            return Ok(Some(is));
+        }
+        if self.depth == MAX_DEPTH {
+            return Err(TOO_LONG);
+        }
+        self.depth += 1;
+        let outer = core::mem::take(&mut self.now);
+        let is = self.used(graph, block, is);
+        self.now = outer;
+        self.depth -= 1;
+        let is = is?;
+        self.settle(block, value, is);
+        Ok(Some(is))
     }
 
     /// Gives a parameter its arguments, which are on the stack of arguments. If they are all the same value, it becomes that value.
@@ -319,10 +365,9 @@ impl Repair {
         let mut at = block;
         loop {
             self.steps = self.steps.checked_sub(1).ok_or(TOO_LONG)?;
-            if let Some(known) = self.definitions.get(at.0, value.0) {
-                let known = graph.resolve(Value(known));
+            if let Some(known) = self.definition(graph, at, value)? {
                 // All between have no other.
-                self.define(block, value, known);
+                self.settle(block, value, known);
                 return Ok(Some(known));
             }
             match graph.block(at).preds[..] {
@@ -335,8 +380,8 @@ impl Repair {
                 _ => {
                     let param = graph.push(Inst::new(Op::Param, graph.kind(value), 0, [at.0, 0, 0]), 0);
                     graph.blocks[at.index()].params.push(param);
-                    self.define(at, value, param);
-                    self.define(block, value, param);
+                    self.settle(at, value, param);
+                    self.settle(block, value, param);
                     let first = self.arguments.len() as u32;
                     self.pending.push(Pending { block: at, param, next: 0, first });
                     return Ok(None);

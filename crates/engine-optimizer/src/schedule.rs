@@ -300,8 +300,12 @@ impl Schedule {
         self.operands_used(graph, value, place);
     }
 
-    /// The block between the earliest and the latest in the fewest loops, as late as possible.
+    /// The block between the earliest and the latest in the fewest loops, as late as possible. The earliest, where the latest was too far to
+    /// look for and is the entry.
     pub fn choose(&self, graph: &Graph, earliest: Block, latest: Block) -> Block {
+        if self.dominators.depth(latest) < self.dominators.depth(earliest) {
+            return earliest;
+        }
         let mut best = latest;
         let floor = graph.depth(earliest);
         while graph.depth(best) > floor {

@@ -88,3 +88,17 @@ fn a_shift_of_a_block_result_with_many_sources() {
     );
     assert_eq!(compile(&text), Ok(()));
 }
+
+/// An address that is known only in a branch, and used before and behind very many blocks.
+#[test]
+fn uses_too_far_apart_to_look_for_what_dominates_both() {
+    let store = "(i32.store offset=8 (local.get 1) (local.get 0))";
+    let blocks = "(block local.get 0 br_if 0 i32.const 0 i32.const 1 i32.store)".repeat(1000);
+    let text = format!(
+        "(module (memory 1) (global $g (mut i32) (i32.const 0)) (func (param i32) (local i32)
+            (if (i32.load (local.get 0)) (then
+                (local.set 1 (i32.add (global.get $g) (i32.const -5000)))
+                {store} {blocks} {store}))))"
+    );
+    assert_eq!(compile(&text), Ok(()));
+}
