@@ -1,5 +1,6 @@
 //! `engine compile`: compiles a module, to a file or for the figures.
 
+use crate::lines::say;
 use crate::options::{EngineOptions, Tier};
 use crate::progress::Progress;
 use crate::trace_compilation::UnitFilter;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &CompileArgs) -> Result<()> {
             let bytes = input::load(&args.file)?;
             let name = || input::display_name(&args.file);
             let stats = stats::measure(&bytes, &args.engine, args.repeat).with_context(name)?;
-            println!("{}", stats.to_json());
+            say!("{}", stats.to_json())?;
         }
         None if let Some(output) = &args.output => {
             // A file is made once and run often.

@@ -6,6 +6,7 @@ mod arrival;
 mod compile;
 mod input;
 mod invoke;
+mod lines;
 mod log;
 pub mod objdump;
 pub mod options;
@@ -19,6 +20,7 @@ mod validate;
 pub mod wast;
 mod wast_command;
 
+use crate::lines::tell;
 use clap::{Parser, Subcommand};
 use engine_instance::{Error, Trap};
 use engine_wasi::ExitStatus;
@@ -91,7 +93,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     if let Err(message) = log::start(cli.log, cli.command.trace_compilation(), cli.command.trace_tier_up()) {
-        eprintln!("error: {message}");
+        tell!("error: {message}");
         return ExitCode::from(USAGE_EXIT_CODE);
     }
     let result = match &cli.command {
@@ -111,9 +113,9 @@ fn exit_code(error: &Error) -> ExitCode {
         // The system keeps the lower eight bits of any process's status.
         return ExitCode::from(status.code() as u8);
     }
-    eprintln!("error: {error:#}");
+    tell!("error: {error:#}");
     if let Some(backtrace) = error.backtrace().filter(|backtrace| !backtrace.frames().is_empty()) {
-        eprintln!("{backtrace}");
+        tell!("{backtrace}");
     }
     if error.is::<Trap>() { ExitCode::from(TRAP_EXIT_CODE) } else { ExitCode::FAILURE }
 }

@@ -1,5 +1,6 @@
 //! `engine run`: runs a WASI command, or one exported function.
 
+use crate::lines::{say, tell};
 use crate::options::{EngineOptions, Mode, Perf, Tier, parse_bytes, parse_duration};
 use crate::progress::Progress;
 use crate::run_stats::{RunFormat, RunStats, Times};
@@ -194,7 +195,7 @@ fn start(
         initialize.call(&mut *store, &[], &mut [])?;
     }
     for result in invoke::call(&mut *store, &function, args)? {
-        println!("{result}");
+        say!("{result}")?;
     }
     Ok(())
 }
@@ -256,7 +257,7 @@ impl Watchdog {
         std::thread::spawn(move || {
             let up = |time| guest.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
             if up(timeout) {
-                eprintln!("error: the time of {timeout:?} is up");
+                tell!("error: the time of {timeout:?} is up");
                 handle.interrupt();
                 // A guest that waits in a host call, for input perhaps, does not see the interrupt.
                 if up(GRACE) {

@@ -1,5 +1,6 @@
 //! `engine run --stats`: what a run took.
 
+use crate::lines::tell;
 use clap::ValueEnum;
 use engine_instance::{CodeMemory, Histogram, LazyStats, Metrics, TierMetrics};
 use serde_json::{Value, json};
@@ -44,8 +45,8 @@ impl RunStats {
     /// Prints them to standard error.
     pub fn print(&self, format: RunFormat) {
         match format {
-            RunFormat::Text => eprint!("{self}"),
-            RunFormat::Json => eprintln!("{}", self.to_json()),
+            RunFormat::Text => tell!("{}", self.to_string().trim_end()),
+            RunFormat::Json => tell!("{}", self.to_json()),
         }
     }
 

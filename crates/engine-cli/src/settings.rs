@@ -1,5 +1,6 @@
 //! `engine settings`: what the engine knows about this machine, and its defaults.
 
+use crate::lines::say;
 use clap::Args;
 use engine_instance::{Config, Engine, Error, Features, Result};
 use engine_machine::TargetFeatures;
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &SettingsArgs) -> Result<()> {
     if args.json {
         let cpu: serde_json::Map<String, serde_json::Value> =
             features.iter().map(|(name, on)| ((*name).to_owned(), json!(on))).collect();
-        println!(
+        say!(
             "{}",
             json!({
                 "version": env!("CARGO_PKG_VERSION"),
@@ -34,20 +35,20 @@ pub(crate) fn run(args: &SettingsArgs) -> Result<()> {
                 "tiers": ["baseline", "optimized"],
                 "executable_memory": engine.is_ok(),
             })
-        );
+        )?;
         return Ok(());
     }
-    println!("version          {}", env!("CARGO_PKG_VERSION"));
-    println!("architecture     {}", target.arch);
+    say!("version          {}", env!("CARGO_PKG_VERSION"))?;
+    say!("architecture     {}", target.arch)?;
     for (i, (name, on)) in features.iter().enumerate() {
         let title = if i == 0 { "CPU features" } else { "" };
-        println!("{title:<16} {name}: {}", if *on { "yes" } else { "no" });
+        say!("{title:<16} {name}: {}", if *on { "yes" } else { "no" })?;
     }
-    println!("proposals        {}", enabled.join(", "));
-    println!("tiers            baseline, optimized");
+    say!("proposals        {}", enabled.join(", "))?;
+    say!("tiers            baseline, optimized")?;
     match engine {
-        Ok(_) => println!("executable code  allowed"),
-        Err(error) => println!("executable code  not possible: {error:#}"),
+        Ok(_) => say!("executable code  allowed")?,
+        Err(error) => say!("executable code  not possible: {error:#}")?,
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `--trace-compilation`: a line for each function that is compiled. `--trace-tier-up`: a line for each step of what turns out to be hot.
 
+use crate::lines::tell;
 use core::fmt;
 use core::ops::RangeInclusive;
 use engine_compiler::{TIER_UP_TARGET, UNIT_TARGET};
@@ -58,7 +59,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         // Functions that are only validated have no code, and neither have those that fail.
         if unit.code_bytes > 0 && self.filter.shows(&unit) {
             let thread = std::thread::current();
-            eprintln!("{unit} thread={}", thread.name().unwrap_or("unnamed"));
+            tell!("{unit} thread={}", thread.name().unwrap_or("unnamed"));
         }
     }
 }
@@ -84,7 +85,7 @@ impl<S: Subscriber> Layer<S> for TierUpLines {
         let mut unit = Unit::default();
         event.record(&mut unit);
         if self.filter.shows(&unit) {
-            eprintln!("{}", unit.tier_up_line());
+            tell!("{}", unit.tier_up_line());
         }
     }
 }

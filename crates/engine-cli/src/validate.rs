@@ -1,6 +1,7 @@
 //! `engine validate`: checks modules without compiling them.
 
 use crate::input;
+use crate::lines::tell;
 use clap::Args;
 use engine_instance::{Config, Context as _, Engine, Module, Result};
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<ExitCode> {
         let result = input::load(file)
             .and_then(|bytes| Module::validate(&engine, bytes).with_context(|| input::display_name(file)));
         if let Err(error) = result {
-            eprintln!("error: {error:#}");
+            tell!("error: {error:#}");
             code = ExitCode::FAILURE;
         }
     }

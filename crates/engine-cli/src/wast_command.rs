@@ -1,5 +1,6 @@
 //! `engine wast`: runs specification scripts from files.
 
+use crate::lines::{say, tell};
 use crate::options::EngineOptions;
 use crate::wast::{self, Verdict};
 use clap::Args;
@@ -34,28 +35,28 @@ pub(crate) fn run(args: &WastArgs) -> Result<ExitCode> {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
         let report = wast::run(&name, &text, &options)?;
         for (command, reason) in report.failures() {
-            eprintln!("{name}:{}:{}: {}: {reason}", command.line, command.column, command.kind);
+            tell!("{name}:{}:{}: {}: {reason}", command.line, command.column, command.kind);
         }
         let left_out = report.commands.iter().filter(|c| matches!(c.verdict, Verdict::LeftOut(_))).count();
         let fails = report.failures().count();
         if args.json {
             let by_feature = report.left_out();
-            println!(
+            say!(
                 "{}",
                 json!({
                     "file": name, "passed": report.passed(), "failed": fails, "skipped": left_out,
                     "left_out": by_feature,
                 })
-            );
+            )?;
         }
         passed += report.passed();
         failed += fails;
         skipped += left_out;
     }
     if args.json {
-        println!("{}", json!({ "summary": true, "passed": passed, "failed": failed, "skipped": skipped }));
+        say!("{}", json!({ "summary": true, "passed": passed, "failed": failed, "skipped": skipped }))?;
     } else {
-        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        say!("{passed} passed, {failed} failed, {skipped} skipped")?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

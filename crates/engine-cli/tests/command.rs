@@ -674,3 +674,27 @@ fn a_module_that_takes_long_has_a_progress_bar() {
     assert!(child.wait().unwrap().success());
     assert!(shown.ends_with(b"\r\x1b[2K"), "the bar is gone at the end: {}", shown.escape_ascii());
 }
+
+/// A reader that has seen enough does not keep the guest running.
+#[test]
+fn the_time_is_up_though_nobody_reads() {
+    let folder = Folder::new("unread");
+    let file = folder.file("endless.wat", r#"(module (func (export "_start") (loop (br 0))))"#);
+    let mut child = engine()
+        .args(["run", "--timeout", "100ms"])
+        .arg(file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().unwrap().code(), Some(134));
+}
+
+#[test]
+fn what_nobody_reads_is_no_error() {
+    let mut child = engine().arg("settings").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+    assert_eq!((status.code(), String::from_utf8_lossy(&stderr).as_ref()), (Some(0), ""));
+}

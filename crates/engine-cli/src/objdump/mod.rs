@@ -9,6 +9,7 @@ mod tables;
 mod x64;
 
 use crate::input;
+use crate::lines::say;
 use crate::options::{Cpu, EngineOptions, MemoryMode, Tier};
 use crate::stats::compile_batch;
 use clap::{Args, ValueEnum};
@@ -18,7 +19,6 @@ use engine_instance::{Context as _, Error, Result};
 use engine_machine::{AccessMode, Arch, CodeBatch, CodeFlags, Entry, ModuleEnv, TargetFeatures};
 use engine_optimizer::{OptimizingCompiler, Pass, Passes};
 pub use listing::{Line, Listing};
-use std::io::Write as _;
 use std::path::PathBuf;
 
 /// For which CPU code is made.
@@ -196,17 +196,9 @@ pub(crate) fn run(args: &ObjdumpArgs) -> Result<()> {
     if let Some(pass) = args.pass {
         let text = graphs(&bytes, &options, args.func.as_deref(), pass)
             .with_context(|| input::display_name(&args.file))?;
-        return std::io::stdout().lock().write_all(text.as_bytes()).map_err(Error::new);
+        return crate::lines::say_all(format_args!("{text}"));
     }
     let listings =
         dump(&bytes, &options, args.func.as_deref()).with_context(|| input::display_name(&args.file))?;
-    let mut out = std::io::stdout().lock();
-    for listing in &listings {
-        // A reader that has seen enough closes the pipe.
-        match writeln!(out, "{}", listing.with_offsets()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-            result => result.map_err(Error::new)?,
-        }
-    }
-    Ok(())
+    listings.iter().try_for_each(|listing| say!("{}", listing.with_offsets()))
 }
