@@ -70,7 +70,7 @@ fn flags_and_copies_of_loops() {
         text.push_str("))");
         let bytes = wat::parse_str(&text).expect("well-formed");
         let decoded = DecodedModule::decode(bytes, Features::default()).expect("valid");
-        let env = ModuleEnv::new(decoded.module.clone(), flags.clone());
+        let env = ModuleEnv::new(decoded.module.clone(), flags);
         let func = DefinedFuncIndex(0);
         let compiled =
             OptimizingCompiler::new(&env).compile(&decoded, func, decoded.body_at(func), Entry::Function);
