@@ -11,7 +11,7 @@ use crate::value::{Place, Value};
 use engine_decoder::{FuncIndex, TableIndex, TypeIndex, ValKind};
 use engine_machine::abi::{CallLayout, Location, frame};
 use engine_machine::masm::{Cond, Masm, Operand, Size};
-use engine_machine::{AccessMode, ImportedFunction, Reg, RegSet, RuntimeEntry, TableEntry};
+use engine_machine::{AccessMode, CallTargets, ImportedFunction, Reg, RegSet, RuntimeEntry, TableEntry};
 
 /// log2 of the size of a function table's element.
 const TABLE_ENTRY_LOG2: u8 = size_of::<TableEntry>().trailing_zeros() as u8;
@@ -159,12 +159,15 @@ impl<M: Masm> Generator<'_, M> {
         let at = env.layout.signature(TypeIndex(type_index)) as i32;
         self.masm.load_at(ValKind::I32, expected, vmctx, at);
         self.masm.cmp(Size::S32, signature, Operand::Reg(expected));
-        self.release(expected);
         let emitter = self.masm.emitter();
         let from = emitter.new_label();
         let wasm_offset = emitter.wasm_offset();
         self.masm.branch(Cond::Ne, from);
         self.deferred.push(Deferred::SignatureMismatch { from, signature, wasm_offset });
+        if let Some(word) = env.layout.call_target(self.func, wasm_offset) {
+            self.look_at_target(entry, signature, expected, word as i32);
+        }
+        self.release(expected);
         // The signature's register becomes the code's; the entry's the vmctx's.
         let code = signature;
         self.masm.load_at(ValKind::I64, code, entry, TableEntry::CODE);
@@ -181,6 +184,28 @@ impl<M: Masm> Generator<'_, M> {
         self.after_call();
         self.reload_context();
         self.take_results(layout);
+    }
+
+    /// Compares the function reference of a table's entry with what the call's word in the vmctx says.
+    fn look_at_target(&mut self, entry: Reg, target: Reg, seen: Reg, word: i32) {
+        self.masm.load_at(ValKind::I32, target, entry, TableEntry::FUNCREF);
+        self.masm.load_at(ValKind::I32, seen, M::CONVENTION.vmctx, word);
+        self.masm.cmp(Size::S32, target, Operand::Reg(seen));
+        let emitter = self.masm.emitter();
+        let (from, to) = (emitter.new_label(), emitter.new_label());
+        self.masm.branch(Cond::Ne, from);
+        self.masm.emitter().bind(to);
+        self.deferred.push(Deferred::CallTarget { from, to, target, seen, word });
+    }
+
+    /// Notes a call's target in its word: the first one, or that there are several.
+    pub fn note_target(&mut self, target: Reg, seen: Reg, word: i32) {
+        let first = self.masm.emitter().new_label();
+        self.masm.cmp(Size::S32, seen, Operand::Imm(0));
+        self.masm.branch(Cond::Eq, first);
+        self.masm.mov_imm(Size::S32, target, i64::from(CallTargets::SEVERAL));
+        self.masm.emitter().bind(first);
+        self.masm.store_at(ValKind::I32, M::CONVENTION.vmctx, word, target);
     }
 
     /// Calls a runtime entry with `constants` and then the top `count` operands as arguments.

@@ -85,6 +85,8 @@ pub(crate) enum Deferred {
     Edge { from: Label, to: Label, store: RegSet, load: RegSet },
     /// `call_indirect` found another signature: in `signature`.
     SignatureMismatch { from: Label, signature: Reg, wasm_offset: u32 },
+    /// `call_indirect` calls something other than what its word in the vmctx, in `seen`, says.
+    CallTarget { from: Label, to: Label, target: Reg, seen: Reg, word: i32 },
     /// The function is hot, counted at its entry.
     HotFunction { from: Label, to: Label },
     /// A loop is hot: leave baseline code, or go on.
@@ -867,6 +869,11 @@ impl<'a, M: Masm> Generator<'a, M> {
                     self.masm.cmp(Size::S32, signature, Operand::Imm(0));
                     self.masm.trap_if(Cond::Eq, TrapCode::IndirectCallToNull);
                     self.masm.trap(TrapCode::BadSignature);
+                }
+                Deferred::CallTarget { from, to, target, seen, word } => {
+                    self.masm.emitter().bind(from);
+                    self.note_target(target, seen, word);
+                    self.masm.jump(to);
                 }
                 Deferred::HotFunction { from, to } => self.hot_function(from, to),
                 Deferred::HotLoop { from, to, hot } => {

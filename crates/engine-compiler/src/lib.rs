@@ -59,7 +59,7 @@ pub use queue::CompilationUnit;
 pub use state::{CompilationState, CompilationUnitBuilder, CompileMode, Level};
 pub use streaming::StreamingCompiler;
 pub use tier::{Baseline, FunctionCompiler, Optimized, Tier, Tiering, compile_all};
-pub use tier_up::{TIER_UP_TARGET, TierStats};
+pub use tier_up::{Note, TIER_UP_TARGET, TierStats};
 
 use bytes::Bytes;
 use counters::Counters;
@@ -287,21 +287,23 @@ impl Compiler {
     }
 
     /// Baseline code of a function is hot, counted at its entry: better code is to take its place.
-    pub fn tier_up(&self, state: &Arc<CompilationState>, func: DefinedFuncIndex) {
-        if state.ask_function(func) {
+    /// `note` adds what the calls of the instance have called.
+    pub fn tier_up(&self, state: &Arc<CompilationState>, func: DefinedFuncIndex, note: Note<'_>) {
+        if state.ask_function(func, note) {
             self.go_on(state);
         }
     }
 
     /// A loop in baseline code of a function is hot: where to go on at its header with the same frame, once there is such code. The function is to be replaced,
-    /// too.
+    /// too. `note` as above.
     pub fn tier_up_loop(
         &self,
         state: &Arc<CompilationState>,
         func: DefinedFuncIndex,
         wasm_offset: u32,
+        note: Note<'_>,
     ) -> Option<*const u8> {
-        let entry = self.loop_code(state, func, wasm_offset)?;
+        let entry = self.loop_code(state, func, wasm_offset, note)?;
         state.tell_step(func, Entry::Loop { wasm_offset }, "entered");
         Some(entry)
     }
@@ -312,10 +314,11 @@ impl Compiler {
         state: &Arc<CompilationState>,
         func: DefinedFuncIndex,
         wasm_offset: u32,
+        note: Note<'_>,
     ) -> Option<*const u8> {
         let native = state.native();
         native.loop_entry(func, wasm_offset).or_else(|| {
-            if state.ask_function(func) | state.ask_loop(func, wasm_offset) {
+            if state.ask_function(func, note) | state.ask_loop(func, wasm_offset, note) {
                 self.go_on(state);
             }
             native.loop_entry(func, wasm_offset)
@@ -330,10 +333,11 @@ impl Compiler {
         func: DefinedFuncIndex,
         wasm_offset: u32,
         outermost: u32,
+        note: Note<'_>,
     ) -> (Option<*const u8>, bool) {
-        let leavable = self.loop_code(state, func, outermost).is_some();
+        let leavable = self.loop_code(state, func, outermost, note).is_some();
         let entry = match state.waited_in_vain(func, wasm_offset) {
-            true => self.tier_up_loop(state, func, wasm_offset),
+            true => self.tier_up_loop(state, func, wasm_offset, note),
             false => None,
         };
         (entry, leavable)

@@ -15,7 +15,7 @@ use crate::queue::{CompilationUnit, Unit};
 use crate::state::{CompilationState, CompileMode, Level};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use engine_decoder::DefinedFuncIndex;
-use engine_machine::Entry;
+use engine_machine::{CallTargets, Entry};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tracing::Level as LogLevel;
@@ -62,6 +62,9 @@ pub struct TierStats {
     /// Functions and loops that were too large or too complex to optimise.
     pub declined: u32,
 }
+
+/// Adds what the calls of an instance have called to what is known of its module.
+pub type Note<'a> = &'a dyn Fn(&CallTargets);
 
 /// The hot functions and loops of a module.
 pub(crate) struct TierUp {
@@ -207,19 +210,20 @@ impl TierUp {
 }
 
 impl CompilationState {
-    /// Code of a function asks for better code. Returns whether there is a new unit to be compiled.
-    pub(crate) fn ask_function(&self, func: DefinedFuncIndex) -> bool {
+    /// Code of a function asks for better code. `note` adds what the calls of the instance have called, if it is needed. Returns whether there is a new unit
+    /// to be compiled.
+    pub(crate) fn ask_function(&self, func: DefinedFuncIndex, note: Note<'_>) -> bool {
         self.mode() == CompileMode::Dynamic
             && self.tier_up_state().ask_function(func)
-            && self.queue_hot(func, Entry::Function)
+            && self.queue_hot(func, Entry::Function, note)
     }
 
-    /// A loop of a function's code asks for code to go on with. Returns whether there is a new unit to be compiled.
-    pub(crate) fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32) -> bool {
+    /// A loop of a function's code asks for code to go on with; `note` as above. Returns whether there is a new unit to be compiled.
+    pub(crate) fn ask_loop(&self, func: DefinedFuncIndex, wasm_offset: u32, note: Note<'_>) -> bool {
         let body_len = self.decoded().module.bodies[func.index()].len();
         self.mode() == CompileMode::Dynamic
             && self.tier_up_state().ask_loop(func, body_len, wasm_offset)
-            && self.queue_hot(func, Entry::Loop { wasm_offset })
+            && self.queue_hot(func, Entry::Loop { wasm_offset }, note)
     }
 
     /// An inner loop asks. Whether it has asked so often that the turn of the outermost loop is not worth waiting for.
@@ -228,7 +232,8 @@ impl CompilationState {
         self.tier_up_state().count_inner(func, wasm_offset) > patience
     }
 
-    fn queue_hot(&self, func: DefinedFuncIndex, entry: Entry) -> bool {
+    fn queue_hot(&self, func: DefinedFuncIndex, entry: Entry, note: Note<'_>) -> bool {
+        note(&self.env().call_targets);
         let body = self.decoded().module.bodies[func.index()].clone();
         let mut builder = self.builder();
         builder.add(CompilationUnit { func, level: Level::Top, entry, body });

@@ -8,7 +8,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use engine_codemanager::{FileBytes, NativeModule, StubCode};
 use engine_compiler::cache::ModuleHash;
-use engine_compiler::{CompilationState, LazyStats, TierStats};
+use engine_compiler::{CompilationState, LazyStats, Note, TierStats};
 use engine_decoder::{
     DecodedModule, DefinedFuncIndex, ExternIndex, ExternType, Features, FuncIndex, SignatureId,
 };
@@ -309,24 +309,25 @@ impl Module {
         self.inner.state(mode).compile_now(func).map_err(from_compile_error)
     }
 
-    /// A function of a variant is hot.
-    pub(crate) fn tier_up(&self, mode: AccessMode, func: DefinedFuncIndex) {
-        self.engine().compiler().tier_up(self.inner.state(mode), func);
+    /// A function of a variant is hot. `note` adds what the instance's calls have called.
+    pub(crate) fn tier_up(&self, mode: AccessMode, func: DefinedFuncIndex, note: Note<'_>) {
+        self.engine().compiler().tier_up(self.inner.state(mode), func, note);
     }
 
     /// A loop of a function of a variant is hot: where to go on at its header, if there is such code, and else whether the outermost loop around it should
-    /// ask at its next turn.
+    /// ask at its next turn. `note` as above.
     pub(crate) fn tier_up_loop(
         &self,
         mode: AccessMode,
         func: DefinedFuncIndex,
         wasm_offset: u32,
         outermost: u32,
+        note: Note<'_>,
     ) -> (Option<*const u8>, bool) {
         let (compiler, state) = (self.engine().compiler(), self.inner.state(mode));
         match wasm_offset == outermost {
-            true => (compiler.tier_up_loop(state, func, wasm_offset), false),
-            false => compiler.tier_up_inner(state, func, wasm_offset, outermost),
+            true => (compiler.tier_up_loop(state, func, wasm_offset, note), false),
+            false => compiler.tier_up_inner(state, func, wasm_offset, outermost, note),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What compiling a module's functions needs to know of the module, computed once.
 
 use crate::abi::CallLayout;
-use crate::{Arch, CodeFlags, VmLayout, abi};
+use crate::{Arch, CallTargets, CodeFlags, VmLayout, abi};
 use engine_decoder::{Module, TypeIndex, ValKind};
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub struct ModuleEnv {
     pub flags: CodeFlags,
     /// Where everything is, seen from a vmctx.
     pub layout: VmLayout,
+    /// What `call_indirect`s have called so far, where code notes it. It grows while the module runs.
+    pub call_targets: CallTargets,
     /// Where parameters and results travel, by type index.
     pub calls: Vec<CallLayout>,
     /// Kinds of the parameters and results of all types, in order, one byte each.
@@ -30,6 +32,7 @@ impl ModuleEnv {
             Arch::Aarch64 => &abi::AARCH64,
         };
         let layout = VmLayout::new(&module, flags.tier_up_budget > 0);
+        let call_targets = CallTargets::new(&layout);
         let calls = module.types.iter().map(|ty| CallLayout::new(ty, convention)).collect();
         let mut kinds = Vec::new();
         let mut ranges = Vec::with_capacity(module.types.len());
@@ -38,7 +41,7 @@ impl ModuleEnv {
             kinds.extend(ty.params().iter().chain(ty.results()).map(|ty| ty.kind()));
             ranges.push((start, kinds.len() as u32));
         }
-        ModuleEnv { module, flags, layout, calls, kinds, ranges }
+        ModuleEnv { module, flags, layout, call_targets, calls, kinds, ranges }
     }
     /// Kinds of a type's parameters and results.
     pub fn kinds(&self, ty: TypeIndex) -> (&[ValKind], &[ValKind]) {

@@ -4,6 +4,7 @@
 
 mod aarch64;
 pub mod abi;
+mod call_targets;
 mod compiled;
 pub mod emitter;
 mod entries;
@@ -18,6 +19,7 @@ mod vmctx;
 mod x64;
 
 pub use aarch64::Aarch64;
+pub use call_targets::CallTargets;
 pub use compiled::*;
 pub use entries::RuntimeEntry;
 pub use env::{Kinds, ModuleEnv};

@@ -19,6 +19,7 @@
 //! `StoreContext` pointer, which is all that wrappers and the trap machinery rely on.
 
 use crate::TrapCode;
+use crate::call_targets::word_of;
 use core::ffi::c_void;
 use core::sync::atomic::AtomicUsize;
 use engine_decoder::{
@@ -279,6 +280,10 @@ pub enum Place {
     Indirect(u32),
 }
 
+/// Words in which indirect calls note their targets: two for each function, within these bounds. 8,192 are 32 KiB for each instance.
+const MIN_CALL_TARGETS: u32 = 16;
+const MAX_CALL_TARGETS: u32 = 8192;
+
 /// Byte offsets in the module-dependent part of a vmctx. The same module has the same layout in every instance.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VmLayout {
@@ -294,6 +299,8 @@ pub struct VmLayout {
     signatures: u32,
     funcrefs: u32,
     counters: u32,
+    call_targets: u32,
+    num_call_targets: u32,
     size: u32,
 }
 
@@ -320,7 +327,16 @@ impl VmLayout {
         let funcrefs = (signatures + 4 * module.types.len() as u32).next_multiple_of(8);
         let counters = funcrefs + size_of::<FuncRef>() as u32 * module.escaped.len() as u32;
         let counted = if counting { module.num_defined_functions() } else { 0 };
-        let size = (counters + 8 * counted).next_multiple_of(16);
+        let call_targets = counters + 8 * counted;
+        // Without a table there are no indirect calls, and without functions that escape no targets.
+        let several = !module.tables.is_empty() && !module.escaped.is_empty();
+        let num_call_targets = match 2 * counted {
+            functions if functions > 0 && several => {
+                functions.next_power_of_two().clamp(MIN_CALL_TARGETS, MAX_CALL_TARGETS)
+            }
+            _ => 0,
+        };
+        let size = (call_targets + 4 * num_call_targets).next_multiple_of(16);
         VmLayout {
             imported_functions: module.num_imported_functions,
             imported_memories,
@@ -334,6 +350,8 @@ impl VmLayout {
             signatures,
             funcrefs,
             counters,
+            call_targets,
+            num_call_targets,
             size,
         }
     }
@@ -385,6 +403,31 @@ impl VmLayout {
     /// loop is to ask at its next turn.
     pub fn loop_counter(&self, func: DefinedFuncIndex) -> u32 {
         self.counter(func) + 4
+    }
+
+    /// Offset of the word, a `u32`, in which the `call_indirect` at this offset of a function's body notes what it calls
+    /// ([`CallTargets`](crate::CallTargets)). There are such words only if the layout was made with counters.
+    pub fn call_target(&self, func: FuncIndex, wasm_offset: u32) -> Option<u32> {
+        let word = word_of(func, wasm_offset, self.num_call_targets)?;
+        Some(self.call_targets + 4 * word as u32)
+    }
+
+    /// Offset of the first of these words.
+    pub fn call_targets(&self) -> u32 {
+        self.call_targets
+    }
+
+    /// How many of these words there are: a power of two, or 0.
+    pub fn num_call_targets(&self) -> u32 {
+        self.num_call_targets
+    }
+
+    /// The escaping function whose [`FuncRef`] is at an offset.
+    pub fn escaped_at(&self, offset: u32) -> Option<EscapedIndex> {
+        let size = size_of::<FuncRef>() as u32;
+        let from_first = offset.checked_sub(self.funcrefs)?;
+        let inside = offset < self.counters && from_first.is_multiple_of(size);
+        inside.then_some(EscapedIndex(from_first / size))
     }
 
     /// Offset of the [`FuncRef`] of an escaping function.

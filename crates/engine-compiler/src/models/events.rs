@@ -135,7 +135,7 @@ fn a_hot_function_is_optimised_once_whoever_asks() {
         let asking = [(); 2].map(|()| {
             let state = Arc::clone(&state);
             thread::spawn(move || {
-                let queued = state.ask_function(DefinedFuncIndex(0));
+                let queued = state.ask_function(DefinedFuncIndex(0), &|_| ());
                 state.work(usize::MAX);
                 queued
             })

@@ -145,3 +145,68 @@ fn a_loop_is_entered_behind_and_before_inlined_ones() {
         assert_eq!(call::<i32, i32>(&mut store, instance, "f", 10).unwrap(), 55 + 1);
     }
 }
+
+/// An engine that optimises what has been called a few times, at once.
+fn soon() -> Engine {
+    let mut config = Config::new();
+    config.tiering(Tiering::Dynamic).tier_up_budget(40).compile_tasks(0);
+    Engine::new(&config).unwrap()
+}
+
+/// `f` calls element 0 of a table, and `set` puts another function there: of `$count`, which counts its calls, `$other`, `$typed`, which is of another type, or
+/// none.
+const TARGETS: &str = r#"(module
+    (type $t (func (param i32) (result i32)))
+    (import "" "table" (table 4 funcref))
+    (global $calls (mut i32) (i32.const 0))
+    (elem declare func $count $other $typed)
+    (func $count (type $t)
+        (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (i32.div_s (i32.const 100) (local.get 0)))
+    (func $other (type $t) (i32.sub (i32.const 0) (local.get 0)))
+    (func $typed)
+    (func (export "set") (param i32)
+        (table.set (i32.const 0) (ref.null func))
+        (if (i32.eq (local.get 0) (i32.const 0)) (then (table.set (i32.const 0) (ref.func $count))))
+        (if (i32.eq (local.get 0) (i32.const 1)) (then (table.set (i32.const 0) (ref.func $other))))
+        (if (i32.eq (local.get 0) (i32.const 2)) (then (table.set (i32.const 0) (ref.func $typed)))))
+    (func (export "f") (param i32) (result i32) (call_indirect (type $t) (local.get 0) (i32.const 0)))
+    (func (export "calls") (param i32) (result i32) (global.get $calls)))"#;
+
+#[test]
+fn an_expected_target_is_checked() {
+    let engine = soon();
+    let module = compile(&engine, TARGETS);
+    let mut store = Store::new(&engine, ());
+    let ty = TableType { element: RefType::FUNCREF, minimum: 4, maximum: None };
+    let table = Table::new(&mut store, ty, Ref::Func(None)).unwrap();
+    let [one, two] = [(), ()].map(|()| Instance::new(&mut store, &module, &[table.into()]).unwrap());
+    let set = |store: &mut Store<()>, instance: Instance, what: i32| {
+        instance.get_typed_func::<i32, ()>(&mut *store, "set").unwrap().call(&mut *store, what).unwrap();
+    };
+    set(&mut store, one, 0);
+    for _ in 0..10 {
+        assert_eq!(call::<i32, i32>(&mut store, one, "f", 5).unwrap(), 20);
+    }
+    assert!(module.tier_stats().optimized_functions > 0);
+    assert_eq!(call::<i32, i32>(&mut store, one, "calls", 0).unwrap(), 10);
+    // What it does is the function's: also when it traps.
+    let error = call::<i32, i32>(&mut store, one, "f", 0).unwrap_err();
+    let names: Vec<u32> =
+        error.backtrace().unwrap().frames().iter().map(|frame| frame.func_index().0).collect();
+    assert_eq!(names, [0, 4]);
+    // The same function of another instance is another.
+    set(&mut store, two, 0);
+    assert_eq!(call::<i32, i32>(&mut store, one, "f", 5).unwrap(), 20);
+    assert_eq!(call::<i32, i32>(&mut store, one, "calls", 0).unwrap(), 11);
+    assert_eq!(call::<i32, i32>(&mut store, two, "calls", 0).unwrap(), 1);
+    // And so are others, and what is none.
+    set(&mut store, one, 1);
+    assert_eq!(call::<i32, i32>(&mut store, one, "f", 5).unwrap(), -5);
+    set(&mut store, one, 2);
+    let error = call::<i32, i32>(&mut store, one, "f", 5).unwrap_err();
+    assert!(error.to_string().contains("indirect call type mismatch"), "{error:#}");
+    set(&mut store, one, 3);
+    let error = call::<i32, i32>(&mut store, one, "f", 5).unwrap_err();
+    assert!(error.to_string().contains("uninitialized element"), "{error:#}");
+}

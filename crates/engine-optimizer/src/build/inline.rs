@@ -9,7 +9,7 @@
 
 use super::{Builder, Current, FUEL_PER_BYTE};
 use crate::ir::*;
-use engine_decoder::{BodyVisitor, DecodedModule, FuncIndex, QuickValidator, ValKind};
+use engine_decoder::{BodyVisitor, DecodedModule, FuncIndex, QuickValidator, TypeIndex, ValKind};
 use engine_machine::{InlinedBody, Kinds, MAX_WASM_OFFSET};
 use wasmparser::{VisitOperator, for_each_visit_operator};
 
@@ -65,12 +65,32 @@ impl<'a> Scope<'a> {
         self.start += (self.body_len - operators.len()) as u32;
         self.operators = operators;
     }
+    /// The offset of the operator being built in its own body.
+    fn own_offset(&self) -> u32 {
+        (self.body_len - self.operators.len() + self.position) as u32
+    }
     /// Whether the call being built is followed by `unreachable`, which compilers put behind calls that do not return.
     fn is_last_call(&self) -> bool {
-        let behind = self.operators.get(self.position + 1..).unwrap_or_default();
-        let index = behind.iter().take_while(|byte| **byte >= 0x80).count() + 1;
-        behind.get(index) == Some(&opcode::UNREACHABLE)
+        let (code, mut behind) = match self.operators.get(self.position..) {
+            Some([code, behind @ ..]) => (*code, behind),
+            _ => return false,
+        };
+        let immediates = if code == opcode::CALL_INDIRECT { 2 } else { 1 };
+        for _ in 0..immediates {
+            let length = behind.iter().take_while(|byte| **byte >= 0x80).count() + 1;
+            behind = behind.get(length..).unwrap_or_default();
+        }
+        behind.first() == Some(&opcode::UNREACHABLE)
     }
+}
+
+/// A body to be inlined.
+struct Worthwhile<'a> {
+    decoded: &'a DecodedModule,
+    body: &'a [u8],
+    growth: u32,
+    /// The offset behind it.
+    end: u32,
 }
 
 /// Inlining in one function, and what is known for all of a module.
@@ -131,14 +151,14 @@ impl<'a> Inlining<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// Builds the body of a function in place of a call with the top operands as arguments, if that is worthwhile. Otherwise nothing has happened.
-    pub(super) fn inline(&mut self, func: FuncIndex) -> bool {
-        let Some(decoded) = self.inlining.bodies else { return false };
-        let Some(body) = decoded.body_if_there(func) else { return false };
+    /// The body of a function, and what it costs, if it is worthwhile to build it in place of the call here.
+    fn worthwhile(&mut self, func: FuncIndex) -> Option<Worthwhile<'a>> {
+        let decoded = self.inlining.bodies?;
+        let body = decoded.body_if_there(func)?;
         let around = &self.inlining.around;
         let again = around.iter().chain([&self.scope]).filter(|scope| scope.func == func.0).count();
         if around.len() >= MAX_DEPTH || again > MAX_RECURSION || self.scope.is_last_call() {
-            return false;
+            return None;
         }
         let limit = match self.in_loop {
             _ if self.inlining.large => MAX_WEIGHT_IN_LARGE,
@@ -146,12 +166,32 @@ impl<'a> Builder<'a> {
             NO_LOOP => MAX_WEIGHT,
             _ => MAX_WEIGHT_IN_LOOP,
         };
-        let Some(weight) = self.inlining.weight(decoded, func, body) else { return false };
+        let weight = self.inlining.weight(decoded, func, body)?;
         let growth = weight + BODY;
         let end = self.inlining.next_offset + body.len() as u32;
         if weight > limit || growth > self.inlining.growth || end > MAX_WASM_OFFSET || self.fuel == 0 {
-            return false;
+            return None;
         }
+        Some(Worthwhile { decoded, body, growth, end })
+    }
+
+    /// The function that the `call_indirect` being built has always called, of this type, and the offset of its reference in the vmctx, if its body is to
+    /// stand here.
+    pub(super) fn expected_target(&mut self, ty: TypeIndex) -> Option<(FuncIndex, u32)> {
+        let env = self.env;
+        let module = &env.module;
+        let func = env.call_targets.only(FuncIndex(self.scope.func), self.scope.own_offset())?;
+        let escaped = module.escaped_index(func)?;
+        if *module.func_type(func) != module.types[ty.index()] {
+            return None;
+        }
+        self.worthwhile(func)?;
+        Some((func, env.layout.funcref(escaped)))
+    }
+
+    /// Builds the body of a function in place of a call with the top operands as arguments, if that is worthwhile. Otherwise nothing has happened.
+    pub(super) fn inline(&mut self, func: FuncIndex) -> bool {
+        let Some(Worthwhile { decoded, body, growth, end }) = self.worthwhile(func) else { return false };
         self.inlining.growth -= growth;
         self.fuel = self.fuel.saturating_add(body.len() as u32 * FUEL_PER_BYTE);
         self.graph.inlined.push(InlinedBody { start: self.inlining.next_offset, func, call: self.offset });

@@ -9,7 +9,7 @@ use engine_machine::masm::{
 use engine_machine::{
     AccessMode, CHECKED_GUARD_SIZE, GUARD_SIZE, ImportedFunction, Place, RuntimeEntry, TableEntry,
 };
-use wasmparser::{MemArg, VisitOperator, for_each_visit_operator};
+use wasmparser::{BlockType, MemArg, VisitOperator, for_each_visit_operator};
 
 use Size::{S32, S64};
 use ValKind::{F32, F64, I32, I64};
@@ -459,10 +459,40 @@ impl Builder<'_> {
     fn visit_call_indirect(&mut self, ty: u32, table: u32) {
         let index = self.pop();
         let entry = self.emit(Inst::new(Op::TableEntry, I64, 0, [index.0, table, 0]));
+        match self.expected_target(TypeIndex(ty)) {
+            Some((func, funcref)) => self.call_expected(entry, func, funcref, ty),
+            None => self.call_entry(entry, ty),
+        }
+    }
+
+    /// Calls the function in an entry of a table.
+    fn call_entry(&mut self, entry: Value, ty: u32) {
         self.emit(Inst::new(Op::SignatureCheck, I32, 0, [entry.0, ty, 0]));
-        let mut load = |field: i32| self.emit(Inst::new(Op::EntryLoad, I64, 0, [entry.0, field as u32, 0]));
-        let callee = Callee::Address(load(TableEntry::CODE), load(TableEntry::VMCTX));
+        let callee = Callee::Address(
+            self.entry_load(entry, TableEntry::CODE),
+            self.entry_load(entry, TableEntry::VMCTX),
+        );
         self.call(callee, TypeIndex(ty));
+    }
+
+    fn entry_load(&mut self, entry: Value, field: i32) -> Value {
+        self.emit(Inst::new(Op::EntryLoad, I64, 0, [entry.0, field as u32, 0]))
+    }
+
+    /// Calls the function in an entry of a table, of which it is expected that it is `func`, whose [`FuncRef`](engine_machine::FuncRef) is at an
+    /// offset of the vmctx: then its body stands here, and nothing has to be checked. As if the source said
+    /// `(if (entry is func) (then call func) (else call entry))`, with the arguments as the block's parameters.
+    fn call_expected(&mut self, entry: Value, func: FuncIndex, funcref: u32, ty: u32) {
+        let found = self.entry_load(entry, TableEntry::FUNCREF);
+        let expected = self.graph.add(Inst::new(Op::VmAddress, I64, 0, [funcref, 0, 0]));
+        let same = self.graph.add_compare(Cond::Eq, found, expected);
+        self.push(same);
+        self.visit_if(BlockType::FuncType(ty));
+        self.visit_call(func.0);
+        self.visit_else();
+        self.graph.blocks[self.block.index()].cold = true;
+        self.call_entry(entry, ty);
+        self.visit_end();
     }
 
     fn call_runtime(
