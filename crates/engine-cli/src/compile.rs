@@ -1,7 +1,7 @@
 //! `engine compile`: compiles a module, to a file or for the figures.
 
 use crate::lines::say;
-use crate::options::{EngineOptions, Tier};
+use crate::options::{EngineOptions, PassOptions, Tier};
 use crate::progress::Progress;
 use crate::trace_compilation::UnitFilter;
 use crate::{arrival, input, stats};
@@ -22,6 +22,8 @@ enum Format {
 pub struct CompileArgs {
     #[command(flatten)]
     engine: EngineOptions,
+    #[command(flatten)]
+    passes: PassOptions,
     /// Print sizes, times, memory and a digest of the code
     #[arg(long, value_name = "FORMAT")]
     stats: Option<Format>,
@@ -48,13 +50,14 @@ pub(crate) fn run(args: &CompileArgs) -> Result<()> {
         Some(Format::Json) => {
             let bytes = input::load(&args.file)?;
             let name = || input::display_name(&args.file);
-            let stats = stats::measure(&bytes, &args.engine, args.repeat).with_context(name)?;
+            let stats = stats::measure(&bytes, &args.engine, &args.passes, args.repeat).with_context(name)?;
             say!("{}", stats.to_json())?;
         }
         None if let Some(output) = &args.output => {
             // A file is made once and run often.
             let options = EngineOptions { tier: args.engine.tier.or(Some(Tier::Optimized)), ..args.engine };
             let mut config = options.config();
+            args.passes.apply(&mut config);
             config.interruptible(args.interruptible);
             let engine = Engine::new(&config)?;
             let compiled = engine
@@ -63,7 +66,9 @@ pub(crate) fn run(args: &CompileArgs) -> Result<()> {
             write(output, &compiled).with_context(|| format!("cannot write {}", output.display()))?;
         }
         None => {
-            let engine = Engine::new(&args.engine.config())?;
+            let mut config = args.engine.config();
+            args.passes.apply(&mut config);
+            let engine = Engine::new(&config)?;
             let _progress = Progress::watch(&engine);
             arrival::from_file(&engine, &args.engine, &args.file)?;
         }

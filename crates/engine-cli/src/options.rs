@@ -1,7 +1,8 @@
 //! Options that several commands share, and how their values are written.
 
 use clap::{Args, ValueEnum};
-use engine_instance::{CompilationMode, Config, LazyValidation, ProfilingStrategy, Tiering};
+use engine_compiler::Passes;
+use engine_instance::{CompilationMode, Config, LazyValidation, Pass, ProfilingStrategy, Tiering};
 use engine_machine::{Arch, TargetFeatures};
 use std::fmt;
 use std::time::Duration;
@@ -123,6 +124,33 @@ pub struct EngineOptions {
     /// What the sizes of the chunks are drawn from in which a module arrives with `--mode streaming` (for testing)
     #[arg(long, value_name = "SEED", default_value_t)]
     pub chunk_seed: u64,
+}
+
+/// Which passes of the optimising compiler run.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct PassOptions {
+    /// Leave out this pass of the optimising compiler; may be given several times
+    #[arg(long = "disable-pass", value_name = "PASS", value_parser = parse_pass)]
+    disabled: Vec<Pass>,
+}
+
+impl PassOptions {
+    /// The passes that run.
+    pub fn passes(&self) -> Passes {
+        self.disabled.iter().fold(Passes::ALL, |passes, &pass| passes.without(pass))
+    }
+    /// Leaves the others out.
+    pub fn apply(&self, config: &mut Config) {
+        self.disabled.iter().for_each(|&pass| _ = config.disable_pass(pass));
+    }
+}
+
+/// A pass by its name.
+pub(crate) fn parse_pass(name: &str) -> Result<Pass, String> {
+    name.parse().map_err(|error| {
+        let names: Vec<&str> = Pass::ALL.iter().map(|pass| pass.name()).collect();
+        format!("{error}; there are {}", names.join(", "))
+    })
 }
 
 impl EngineOptions {

@@ -1,7 +1,7 @@
 //! `engine run`: runs a WASI command, or one exported function.
 
 use crate::lines::{say, tell};
-use crate::options::{EngineOptions, Mode, Perf, Tier, parse_bytes, parse_duration};
+use crate::options::{EngineOptions, Mode, PassOptions, Perf, Tier, parse_bytes, parse_duration};
 use crate::progress::Progress;
 use crate::run_stats::{RunFormat, RunStats, Times};
 use crate::trace_compilation::UnitFilter;
@@ -29,6 +29,8 @@ const MAIN_STACK: usize = 4 << 20;
 pub struct RunArgs {
     #[command(flatten)]
     engine: EngineOptions,
+    #[command(flatten)]
+    passes: PassOptions,
     /// A directory that the guest may use, and the path under which it sees it
     #[arg(long = "dir", value_name = "HOST[::GUEST]")]
     dirs: Vec<String>,
@@ -109,6 +111,7 @@ fn run_here(args: &RunArgs) -> Result<()> {
         ..args.engine
     };
     let mut config = options.config();
+    args.passes.apply(&mut config);
     // Nobody interrupts a program that may take all the time it wants.
     config.interruptible(args.timeout.is_some());
     if let Some(bytes) = args.max_stack {

@@ -1,8 +1,8 @@
 //! What compiling a module takes: time against validation alone, memory, and a digest of the code.
 
-use crate::options::{EngineOptions, Mode, Tier};
+use crate::options::{EngineOptions, Mode, PassOptions, Tier};
 use bytes::Bytes;
-use engine_compiler::CompileError;
+use engine_compiler::{CompileError, Passes};
 use engine_decoder::{DecodedModule, Features};
 use engine_instance::{CompilationMode, Engine, Error, Module, Result, StreamingCompiler};
 use engine_machine::{AccessMode, CodeBatch, CodeFlags, TargetFeatures};
@@ -62,9 +62,10 @@ const CHUNK: usize = 64 << 10;
 ///
 /// # Errors
 /// If the module does not compile.
-pub fn measure(bytes: &[u8], options: &EngineOptions, repeat: u32) -> Result<Stats> {
+pub fn measure(bytes: &[u8], options: &EngineOptions, passes: &PassOptions, repeat: u32) -> Result<Stats> {
     // One thread, like validation, unless more are asked for.
     let mut config = options.config();
+    passes.apply(&mut config);
     config.compile_tasks(options.compile_tasks.unwrap_or(1)).compilation_mode(CompilationMode::Eager);
     let engine = Engine::new(&config)?;
     let bytes = Bytes::copy_from_slice(bytes);
@@ -82,7 +83,7 @@ pub fn measure(bytes: &[u8], options: &EngineOptions, repeat: u32) -> Result<Sta
     let (module, peak_bytes) = with_peak_memory(compile)?;
     let decoded = module.decoded().clone();
     drop(module);
-    let batch = compile_batch(&decoded, options.tier(), &code_flags(options)?)?;
+    let batch = compile_batch(&decoded, options.tier(), passes.passes(), &code_flags(options)?)?;
     let (machine_code_bytes, code_sha256) = digest(&batch);
     drop(batch);
 
@@ -144,8 +145,14 @@ fn code_flags(options: &EngineOptions) -> Result<CodeFlags> {
 ///
 /// # Errors
 /// That of the first function that does not compile.
-pub fn compile_batch(decoded: &DecodedModule, tier: Tier, flags: &CodeFlags) -> Result<CodeBatch> {
-    engine_compiler::compile_all(decoded, &*tier.tiering().first(), *flags).map_err(|error| match error {
+pub fn compile_batch(
+    decoded: &DecodedModule,
+    tier: Tier,
+    passes: Passes,
+    flags: &CodeFlags,
+) -> Result<CodeBatch> {
+    engine_compiler::compile_all(decoded, &*tier.tiering().first(passes), *flags).map_err(|error| match error
+    {
         // A decoding error stands for itself, so that callers find it by its own type.
         CompileError::Decode(error) => Error::new(error),
         other => Error::new(other),

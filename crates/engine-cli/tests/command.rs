@@ -698,3 +698,29 @@ fn what_nobody_reads_is_no_error() {
     let Output { status, stderr, .. } = child.wait_with_output().unwrap();
     assert_eq!((status.code(), String::from_utf8_lossy(&stderr).as_ref()), (Some(0), ""));
 }
+
+/// Code is right without any pass, and a pass that is left out leaves other code.
+#[test]
+fn passes_are_left_out() {
+    let wat = r#"(module
+        (func $double (param i32) (result i32) (i32.add (local.get 0) (local.get 0)))
+        (func (export "f") (param i32) (result i32) (call $double (local.get 0))))"#;
+    let all = ["--disable-pass", "inline", "--disable-pass", "unroll", "--disable-pass", "spill"];
+    for options in [&all[..], &all[..2], &[]] {
+        let before = [&["--tier", "optimized", "--invoke", "f"], options].concat();
+        assert_eq!(run_wat("passes", wat, &before, &["21"]), (Some(0), "42\n".to_owned(), String::new()));
+    }
+    let folder = Folder::new("passes-compiled");
+    let file = folder.file("double.wat", wat);
+    let compile = |options: &[&str]| {
+        let output = folder.0.join("double.cwasm");
+        let mut command = engine();
+        command.arg("compile").args(options).arg("-o").arg(&output).arg(&file);
+        assert!(command.status().unwrap().success());
+        std::fs::read(&output).unwrap()
+    };
+    assert_ne!(compile(&[]), compile(&all[..2]));
+    let (code, _, stderr) = run_wat("no-pass", wat, &["--disable-pass", "none"], &[]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("there is no pass \"none\"; there are inline, params,"), "{stderr}");
+}

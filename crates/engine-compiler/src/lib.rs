@@ -49,6 +49,7 @@ mod unit;
 mod workers;
 mod wrappers;
 
+pub use engine_optimizer::{Pass, Passes};
 pub use error::{CompileError, FuncName};
 pub use events::CompilationEvent;
 pub use histogram::Histogram;
@@ -100,11 +101,18 @@ pub struct CompilerConfig {
     /// How much a function's baseline code executes before it asks to be optimised ([`CodeFlags::tier_up_budget`]), where tiers are chosen while
     /// the program runs ([`Tiering::Dynamic`]).
     pub tier_up_budget: u32,
+    /// The passes of the optimising compiler that run. Code that is there already is used whatever passes it was made by.
+    pub passes: Passes,
     /// Threads that compile at the same time, the one that waits for the module included; with 0 and 1 only that one.
     pub compile_tasks: usize,
 }
 
 impl CompilerConfig {
+    /// Whoever compiles a function first.
+    pub(crate) fn first_tier(&self) -> Arc<dyn Tier> {
+        self.tiering.first(self.passes)
+    }
+
     /// The flags of code for a module whose memories are accessed in this mode.
     pub fn flags(&self, memory_access: AccessMode) -> CodeFlags {
         let CompilerConfig { target, spectre, interruptible, canonicalize_nans, tiering, .. } = *self;
@@ -236,7 +244,7 @@ impl Compiler {
         mode: AccessMode,
         start: Start,
     ) -> Result<Arc<CompilationState>, CompileError> {
-        self.compile_by(self.config.tiering.first(), decoded, mode, start)
+        self.compile_by(self.config.first_tier(), decoded, mode, start)
     }
 
     /// [`compile`](Compiler::compile) with another first tier.
@@ -378,7 +386,7 @@ impl Compiler {
         compile_mode: CompileMode,
         start: Start,
     ) -> Result<Arc<CompilationState>, CompileError> {
-        self.begin_by(self.config.tiering.first(), decoded, mode, compile_mode, start)
+        self.begin_by(self.config.first_tier(), decoded, mode, compile_mode, start)
     }
 
     fn begin_by(
@@ -398,7 +406,7 @@ impl Compiler {
         let native =
             NativeModule::new(&self.manager, Arc::clone(&decoded.module), flags, hint, without_code)?;
         let env = ModuleEnv::new(Arc::clone(&decoded.module), flags);
-        let tiers: [Arc<dyn Tier>; 2] = [tier, Arc::new(Optimized::above_another())];
+        let tiers: [Arc<dyn Tier>; 2] = [tier, Arc::new(Optimized::above_another(self.config.passes))];
         let state = CompilationState::new(decoded.clone(), env, native, tiers, compile_mode, start);
         Ok(Arc::new(state.counted_by(&self.counters)))
     }

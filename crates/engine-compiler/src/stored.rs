@@ -81,12 +81,12 @@ impl Compiler {
         start: Start,
     ) -> Plan {
         let Some(cache) = cache else {
-            return Plan { tier: self.config.tiering.first(), start, recording: None, background: false };
+            return Plan { tier: self.config.first_tier(), start, recording: None, background: false };
         };
         let hash = hash.unwrap_or_else(|| ModuleHash::of(&decoded.bytes));
         let identity = self.identity(decoded.features(), mode, hash);
         let CachedTier { tier, validated, complete, recording } =
-            cache.tier(decoded, identity, self.config.tiering.first());
+            cache.tier(decoded, identity, self.config.first_tier());
         let start = match start {
             // Where everything is to be optimised, everything is loaded.
             Start::Eager if !complete || self.config.tiering == Tiering::Eager => start,
@@ -121,7 +121,7 @@ impl Compiler {
         decoded: &DecodedModule,
         mode: AccessMode,
     ) -> Result<Arc<CompilationState>, CompileError> {
-        let tier = ArtifactTier::new(Some(Arc::new(artifact)), None, None, self.config.tiering.first());
+        let tier = ArtifactTier::new(Some(Arc::new(artifact)), None, None, self.config.first_tier());
         let start = if self.config.tiering == Tiering::Eager { Start::Eager } else { FROM_ARTIFACT };
         self.compile_by(Arc::new(tier), decoded, mode, start)
     }
@@ -135,7 +135,7 @@ impl Compiler {
         let hash = ModuleHash::of(&decoded.bytes);
         let identity = self.identity(decoded.features(), mode, hash);
         let env = ModuleEnv::new(Arc::clone(&decoded.module), identity.flags);
-        artifact::serialize(decoded, &env, &*self.config.tiering.first(), identity, threads)
+        artifact::serialize(decoded, &env, &*self.config.first_tier(), identity, threads)
             .map_err(|error| error.with_name(&decoded.module))
     }
 }

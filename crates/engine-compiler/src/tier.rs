@@ -60,10 +60,10 @@ impl Tiering {
         }
     }
 
-    /// Whoever compiles a function first.
-    pub fn first(self) -> Arc<dyn Tier> {
+    /// Whoever compiles a function first, with these passes if it is the optimising compiler.
+    pub fn first(self, passes: Passes) -> Arc<dyn Tier> {
         match self {
-            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized::default()),
+            Tiering::Off(engine_machine::Tier::Optimized) => Arc::new(Optimized { alone: true, passes }),
             Tiering::Off(engine_machine::Tier::Baseline) | Tiering::Eager | Tiering::Dynamic => {
                 Arc::new(Baseline)
             }
@@ -151,8 +151,8 @@ impl Default for Optimized {
 
 impl Optimized {
     /// As the second tier.
-    pub(crate) fn above_another() -> Optimized {
-        Optimized { alone: false, ..Optimized::default() }
+    pub(crate) fn above_another(passes: Passes) -> Optimized {
+        Optimized { alone: false, passes }
     }
 }
 

@@ -12,6 +12,7 @@ fn compiler(compile_tasks: usize) -> Arc<Compiler> {
     let config = CompilerConfig {
         tiering: Tiering::default(),
         tier_up_budget: 1000,
+        passes: engine_compiler::Passes::ALL,
         target,
         spectre: true,
         interruptible: true,

@@ -16,6 +16,7 @@ fn compiler(tiering: Tiering) -> Arc<Compiler> {
         compile_tasks: 0,
         tiering,
         tier_up_budget: 1,
+        passes: engine_compiler::Passes::ALL,
     };
     Compiler::new(config).expect("code memory")
 }

@@ -14,6 +14,7 @@ fn compiler(compile_tasks: usize) -> Arc<Compiler> {
         canonicalize_nans: false,
         tiering: Tiering::default(),
         tier_up_budget: 1000,
+        passes: engine_compiler::Passes::ALL,
         compile_tasks,
     };
     Compiler::new(config).expect("code memory")

@@ -1,7 +1,7 @@
 //! Settings of an engine.
 
 use engine_codemanager::ProfilingStrategy;
-use engine_compiler::{Executor, LazyValidation, Start, Tiering};
+use engine_compiler::{Executor, LazyValidation, Pass, Passes, Start, Tiering};
 use engine_decoder::Features;
 use engine_machine::TargetFeatures;
 use std::path::PathBuf;
@@ -47,6 +47,7 @@ pub struct Config {
     pub(crate) lazy_validation: LazyValidation,
     pub(crate) tiering: Tiering,
     pub(crate) tier_up_budget: u32,
+    pub(crate) passes: Passes,
     pub(crate) cache: Option<PathBuf>,
     pub(crate) cache_limit: u64,
 }
@@ -75,6 +76,7 @@ impl Config {
             lazy_validation: LazyValidation::AtLoad,
             tiering: Tiering::default(),
             tier_up_budget: TIER_UP_BUDGET,
+            passes: Passes::ALL,
             cache: None,
             cache_limit: 1 << 30,
         }
@@ -162,6 +164,13 @@ impl Config {
     /// ([`Tiering::Dynamic`]).
     pub fn tier_up_budget(&mut self, bytes: u32) -> &mut Config {
         self.tier_up_budget = bytes;
+        self
+    }
+
+    /// Leaves out a pass of the optimising compiler: code is slower without it and does the same, so that a difference is a defect of that pass. An engine that leaves
+    /// out any has no use for a [`cache`](Config::cache). Code of a module that was compiled beforehand stays as it is.
+    pub fn disable_pass(&mut self, pass: Pass) -> &mut Config {
+        self.passes = self.passes.without(pass);
         self
     }
 

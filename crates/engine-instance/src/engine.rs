@@ -6,7 +6,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use engine_codemanager::{CodeConfig, LinearMemory, StubCode};
 use engine_compiler::cache::{Cache, CacheStats};
-use engine_compiler::{CompileError, Compiler, CompilerConfig, Metrics};
+use engine_compiler::{CompileError, Compiler, CompilerConfig, Metrics, Passes};
 use engine_decoder::{Features, FuncType, TypeRegistry};
 use engine_machine::{AccessMode, Arch, TargetFeatures};
 use std::collections::HashMap;
@@ -73,6 +73,7 @@ impl Engine {
             compile_tasks: config.compile_tasks,
             tiering: config.tiering,
             tier_up_budget: config.tier_up_budget,
+            passes: config.passes,
         };
         let code_config = CodeConfig { profiler: config.profiler, ..CodeConfig::default() };
         let compiler = Compiler::with_code_config(compiler_config, code_config, config.executor.clone())
@@ -82,7 +83,9 @@ impl Engine {
                 Error::new(error).context(format_args!("cannot use {} as a cache", dir.display()))
             })
         };
-        let cache = config.cache.as_ref().map(open).transpose()?;
+        // Code in a cache was made by all passes, and is to stay so.
+        let cached = config.cache.as_ref().filter(|_| config.passes == Passes::ALL);
+        let cache = cached.map(open).transpose()?;
         // Where address space is short, modules would otherwise be compiled twice.
         let guarded = config.memory_guard && LinearMemory::guarded_available();
         let inner = EngineInner {

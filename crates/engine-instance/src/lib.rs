@@ -57,7 +57,7 @@ pub use engine_codemanager::{CodeMemory, ProfilingStrategy};
 pub use engine_compiler::artifact::ArtifactError;
 pub use engine_compiler::cache::CacheStats;
 pub use engine_compiler::{
-    CompilationEvent, Executor, Histogram, LazyStats, LazyValidation, Metrics, TierMetrics, TierStats,
+    CompilationEvent, Executor, Histogram, LazyStats, LazyValidation, Metrics, Pass, TierMetrics, TierStats,
     Tiering,
 };
 pub use error::{Context, Error, Result};

@@ -68,7 +68,7 @@ impl Fuzzer for Decode {
         // Valid modules compile (or are refused with an error, for their size), invalid ones do not, on either CPU.
         for arch in [Arch::X64, Arch::Aarch64] {
             let options = DumpOptions::floor(arch);
-            let batch = compile_batch(&decoded, options.tier, &options.flags);
+            let batch = compile_batch(&decoded, options.tier, options.passes, &options.flags);
             if batch.is_ok() && validated.is_err() {
                 return Err(format!("an invalid module compiles for {arch}"));
             }

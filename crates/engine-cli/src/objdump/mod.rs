@@ -10,7 +10,7 @@ mod x64;
 
 use crate::input;
 use crate::lines::say;
-use crate::options::{Cpu, EngineOptions, MemoryMode, Tier};
+use crate::options::{Cpu, EngineOptions, MemoryMode, PassOptions, Tier, parse_pass};
 use crate::stats::compile_batch;
 use clap::{Args, ValueEnum};
 use engine_compiler::{Optimized, Tier as _};
@@ -50,11 +50,10 @@ pub struct ObjdumpArgs {
     #[arg(long, value_name = "ARCH")]
     arch: Option<TargetArch>,
     /// Show the graph after this pass of the optimiser instead of code
-    #[arg(long, value_name = "PASS")]
+    #[arg(long, value_name = "PASS", value_parser = parse_pass)]
     pass: Option<Pass>,
-    /// Leave out this pass of the optimiser; may be given several times
-    #[arg(long, value_name = "PASS")]
-    disable_pass: Vec<Pass>,
+    #[command(flatten)]
+    passes: PassOptions,
     /// With `--tier optimized`, show the code with which baseline code is left at the loop whose operator is at this offset of the function's body
     #[arg(long = "loop", value_name = "OFFSET")]
     loop_offset: Option<u32>,
@@ -111,7 +110,7 @@ pub fn dump(bytes: &[u8], options: &DumpOptions, only: Option<&str>) -> Result<V
     let batch = match options.tier {
         // Other tiers begin so.
         Tier::Baseline | Tier::Dynamic | Tier::Eager => {
-            compile_batch(&decoded, options.tier, &options.flags)?
+            compile_batch(&decoded, options.tier, options.passes, &options.flags)?
         }
         Tier::Optimized => {
             let tier = Optimized { passes: options.passes, ..Optimized::default() };
@@ -184,7 +183,7 @@ pub(crate) fn run(args: &ObjdumpArgs) -> Result<()> {
     if let Some(wasm_offset) = args.loop_offset {
         options.entry = Entry::Loop { wasm_offset };
     }
-    options.passes = args.disable_pass.iter().fold(Passes::ALL, |passes, &pass| passes.without(pass));
+    options.passes = args.passes.passes();
     if let (Cpu::Native, Some(features)) = (args.engine.cpu, host)
         && features.arch == arch
     {

@@ -85,6 +85,7 @@ fn config(compile_tasks: usize) -> CompilerConfig {
         canonicalize_nans: false,
         tiering: Tiering::Off(engine_machine::Tier::Baseline),
         tier_up_budget: 1,
+        passes: crate::Passes::ALL,
         compile_tasks,
     }
 }
