@@ -2,7 +2,7 @@
 //! contestants take turns; the least sample of each counts.
 
 use super::peers::{self, Contestant, PeerArgs};
-use super::statistics::{Samples, geometric_mean, rounded, worst};
+use super::statistics::{Samples, geometric_mean, rounded, turns, worst};
 use crate::programs::{self, Program};
 use crate::{kernels, process, repo, table};
 use anyhow::{Result, ensure};
@@ -132,7 +132,8 @@ fn sample(program: &Program, contestants: &[Contestant], args: &Args) -> Result<
     let prepare = |contestant: &Contestant| contestant.prepare(&program.wasm);
     let prepared: Vec<PathBuf> = contestants.iter().map(prepare).collect::<Result<_>>()?;
     for round in 0..args.samples.max(1) {
-        for (i, samples) in times.iter_mut().enumerate() {
+        for i in turns(round, times.len()) {
+            let samples = &mut times[i];
             let Some(measured) = samples else { continue };
             let (name, mut command) = match (i.checked_sub(1), &program.native) {
                 (Some(i), _) => (contestants[i].name.as_str(), contestants[i].command(&prepared[i])),

@@ -2,7 +2,7 @@
 
 use super::bodies::{self, Export, Plan};
 use super::peers::{Contestant, PeerArgs};
-use super::statistics::{Samples, rounded};
+use super::statistics::{Samples, rounded, turns};
 use crate::programs::Program;
 use crate::{process, repo, table};
 use anyhow::{Context as _, Result, ensure};
@@ -117,7 +117,8 @@ fn sample(program: &Program, contestants: &[Contestant], samples: u32) -> Result
     let mut all = vec![Some(Times::default()); contestants.len()];
     // The first round fills the host's caches and does not count.
     for round in 0..=samples {
-        for (i, (contestant, slot)) in contestants.iter().zip(&mut all).enumerate() {
+        for i in turns(round, contestants.len()) {
+            let (contestant, slot) = (&contestants[i], &mut all[i]);
             let Some(times) = slot else { continue };
             match program.run(&mut contestant.command(&program.wasm)) {
                 Ok(measured) if round > 0 => {

@@ -1,5 +1,6 @@
 //! Samples and what is said about them: least, median, spread; means of ratios; exponents.
 
+use crate::rng::Rng;
 use anyhow::Result;
 
 /// Samples of one contestant, in the order of the rounds.
@@ -61,14 +62,24 @@ impl Samples {
 /// One who is measured: takes a sample each time it is called.
 pub type Measure<'a> = Box<dyn FnMut() -> Result<f64> + 'a>;
 
+/// The order in which contestants take turns in a round: another one in each, or one of them would always follow another that leaves the host's caches cold.
+pub fn turns(round: u32, contestants: usize) -> Vec<usize> {
+    let mut rng = Rng::new(0, u64::from(round));
+    let mut order: Vec<usize> = (0..contestants).collect();
+    for left in (2..=contestants).rev() {
+        order.swap(left - 1, rng.below(left));
+    }
+    order
+}
+
 /// Lets contestants take turns for some rounds, after one round that does not count.
 pub fn alternate(rounds: u32, contestants: &mut [Measure<'_>]) -> Result<Vec<Samples>> {
     let mut samples = vec![Samples::default(); contestants.len()];
     for round in 0..=rounds.max(1) {
-        for (contestant, samples) in contestants.iter_mut().zip(&mut samples) {
-            let sample = contestant()?;
+        for i in turns(round, contestants.len()) {
+            let sample = contestants[i]()?;
             if round > 0 {
-                samples.push(sample);
+                samples[i].push(sample);
             }
         }
     }
@@ -150,8 +161,24 @@ mod tests {
             }) as Measure<'_>
         };
         let samples = alternate(2, &mut [contestant(1), contestant(2)]).unwrap();
-        assert_eq!(*order.borrow(), [1, 2, 1, 2, 1, 2]);
+        let rounds: Vec<Vec<u32>> = order.borrow().chunks(2).map(<[u32]>::to_vec).collect();
+        assert!(rounds.len() == 3 && rounds.iter().all(|round| *round == [1, 2] || *round == [2, 1]));
         assert_eq!(samples[1].0, [2.0, 2.0]);
+    }
+
+    #[test]
+    fn nobody_always_follows_another() {
+        let mut follows = [[0; 3]; 3];
+        for round in 0..300 {
+            let order = turns(round, 3);
+            order.windows(2).for_each(|pair| follows[pair[0]][pair[1]] += 1);
+        }
+        for (a, row) in follows.iter().enumerate() {
+            assert!(
+                row.iter().enumerate().all(|(b, &count)| a == b || (60..140).contains(&count)),
+                "{follows:?}"
+            );
+        }
     }
 
     #[test]
