@@ -52,7 +52,7 @@ pub struct RunArgs {
     /// Stop the guest after this long, as 5s or 100ms
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
-    /// Keep compiled code for the next time, in DIR or else in ~/.cache/engine
+    /// Keep compiled code for the next time, in DIR or else in ~/.cache/engine; not with --disable-pass
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     cache: Option<Option<PathBuf>>,
     /// Most bytes that the cache may have, as 512M or 2G (default: 1G)

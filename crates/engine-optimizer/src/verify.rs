@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static ALWAYS: AtomicBool = AtomicBool::new(false);
 
-/// From now on graphs are verified after every pass in release builds too, in the whole process. For fuzzing.
+/// From now on graphs are verified after every pass in release builds too, in the whole process. For the specification's tests, fuzzing, and the corpus.
 pub fn verify_always() {
     ALWAYS.store(true, Ordering::Relaxed);
 }

@@ -1,19 +1,11 @@
 //! Every function and every loop of a module compiles, for every CPU and access mode; debug builds check SSA form and registers.
 
-use engine_decoder::{DecodedModule, DefinedFuncIndex, Features};
-use engine_machine::{AccessMode, Arch, CodeBatch, CodeFlags, Entry, ModuleEnv, TargetFeatures};
-use engine_optimizer::OptimizingCompiler;
+mod support;
 
-fn flags(arch: Arch, memory_access: AccessMode) -> CodeFlags {
-    CodeFlags {
-        target: TargetFeatures::floor(arch),
-        memory_access,
-        spectre: true,
-        interruptible: true,
-        canonicalize_nans: false,
-        tier_up_budget: 0,
-    }
-}
+use engine_decoder::{DecodedModule, DefinedFuncIndex, Features};
+use engine_machine::{AccessMode, Arch, CodeBatch, CodeFlags, Entry, ModuleEnv};
+use engine_optimizer::OptimizingCompiler;
+use support::flags;
 
 /// Compiles all functions, and all loops that baseline code knows. Returns how many of each.
 fn compile(bytes: &[u8], flags: CodeFlags) -> (usize, usize) {

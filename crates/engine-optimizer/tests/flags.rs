@@ -1,10 +1,10 @@
 //! Truth values that one condition leaves for the next: blocks that are threaded, and loops that are copied, one after the other, each with
 //! the other's values. Debug builds verify each graph.
 
-use engine_decoder::{DecodedModule, DefinedFuncIndex, Features};
-use engine_machine::{AccessMode, Arch, CodeFlags, Entry, ModuleEnv, TargetFeatures};
-use engine_optimizer::OptimizingCompiler;
+mod support;
+
 use std::fmt::Write;
+use support::compile;
 
 /// How many locals hold truth values.
 const FLAGS: u32 = 4;
@@ -53,14 +53,6 @@ fn statements(rng: &mut Rng, text: &mut String, depth: u32) {
 
 #[test]
 fn flags_and_copies_of_loops() {
-    let flags = CodeFlags {
-        target: TargetFeatures::floor(Arch::X64),
-        memory_access: AccessMode::Guarded,
-        spectre: true,
-        interruptible: true,
-        canonicalize_nans: false,
-        tier_up_budget: 0,
-    };
     for seed in 1..=400_u64 {
         let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut text = String::from("(module (memory 1) (func (param i32 i32 i32 i32) (local i32) ");
@@ -68,12 +60,6 @@ fn flags_and_copies_of_loops() {
             statements(&mut rng, &mut text, 3);
         }
         text.push_str("))");
-        let bytes = wat::parse_str(&text).expect("well-formed");
-        let decoded = DecodedModule::decode(bytes, Features::default()).expect("valid");
-        let env = ModuleEnv::new(decoded.module.clone(), flags);
-        let func = DefinedFuncIndex(0);
-        let compiled =
-            OptimizingCompiler::new(&env).compile(&decoded, func, decoded.body_at(func), Entry::Function);
-        assert!(compiled.is_ok(), "seed {seed}: {text}");
+        assert_eq!(compile(&text), Ok(()), "seed {seed}: {text}");
     }
 }

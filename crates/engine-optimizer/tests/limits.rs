@@ -1,28 +1,8 @@
 //! What would take more than linear time is declined.
 
-use engine_decoder::{DecodedModule, DefinedFuncIndex, Features};
-use engine_machine::{AccessMode, Arch, CodeFlags, Entry, ModuleEnv, TargetFeatures};
-use engine_optimizer::OptimizingCompiler;
+mod support;
 
-/// Compiles the first function of a module.
-fn compile(text: &str) -> Result<(), &'static str> {
-    let flags = CodeFlags {
-        target: TargetFeatures::floor(Arch::X64),
-        memory_access: AccessMode::Guarded,
-        spectre: true,
-        interruptible: true,
-        canonicalize_nans: false,
-        tier_up_budget: 0,
-    };
-    let bytes = wat::parse_str(text).expect("well-formed");
-    let decoded = DecodedModule::decode(bytes, Features::default()).expect("valid");
-    let env = ModuleEnv::new(decoded.module.clone(), flags);
-    let func = DefinedFuncIndex(0);
-    let mut compiler = OptimizingCompiler::new(&env);
-    compiler
-        .compile(&decoded, func, decoded.body_at(func), Entry::Function)
-        .map_err(|declined| declined.reason)
-}
+use support::compile;
 
 /// A function that leaves a block with this many results, by a branch.
 fn results(count: usize) -> String {

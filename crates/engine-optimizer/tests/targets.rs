@@ -1,8 +1,11 @@
 //! The bodies of functions that `call_indirect` has always called stand in its place, behind a check.
 
-use engine_decoder::{DecodedModule, DefinedFuncIndex, Features, FuncIndex};
-use engine_machine::{AccessMode, Arch, CodeFlags, ModuleEnv, TargetFeatures};
+mod support;
+
+use engine_decoder::{DefinedFuncIndex, FuncIndex};
+use engine_machine::{AccessMode, Arch, CodeFlags, ModuleEnv};
 use engine_optimizer::{OptimizingCompiler, Pass};
+use support::{decode, flags};
 
 const TEXT: &str = "(module
     (type $t (func (param i32) (result i32)))
@@ -17,16 +20,8 @@ const TEXT: &str = "(module
 
 /// The graph of the last function after inlining, where its call has called functions with these indices.
 fn graph(called: &[u32]) -> String {
-    let flags = CodeFlags {
-        target: TargetFeatures::floor(Arch::X64),
-        memory_access: AccessMode::Guarded,
-        spectre: true,
-        interruptible: false,
-        canonicalize_nans: false,
-        tier_up_budget: 1000,
-    };
-    let decoded = DecodedModule::decode(wat::parse_str(TEXT).expect("well-formed"), Features::default())
-        .expect("valid");
+    let flags = CodeFlags { tier_up_budget: 1000, ..flags(Arch::X64, AccessMode::Guarded) };
+    let decoded = decode(TEXT);
     let env = ModuleEnv::new(decoded.module.clone(), flags);
     let func = FuncIndex(3);
     // Locals, `local.get 0`, `local.get 1`, `call_indirect`.

@@ -15,7 +15,7 @@ use crate::stats::compile_batch;
 use clap::{Args, ValueEnum};
 use engine_compiler::{Optimized, Tier as _};
 use engine_decoder::{DecodedModule, DefinedFuncIndex, Features, FuncIndex};
-use engine_instance::{Context as _, Error, Result};
+use engine_instance::{Context as _, Result};
 use engine_machine::{AccessMode, Arch, CodeBatch, CodeFlags, Entry, ModuleEnv, TargetFeatures};
 use engine_optimizer::{OptimizingCompiler, Pass, Passes};
 pub use listing::{Line, Listing};
@@ -107,20 +107,12 @@ impl DumpOptions {
 pub fn dump(bytes: &[u8], options: &DumpOptions, only: Option<&str>) -> Result<Vec<Listing>> {
     let decoded = DecodedModule::decode(bytes.to_vec(), Features::default())?;
     let only = only.map(|name| find_function(&decoded, name)).transpose()?;
-    let batch = match options.tier {
-        // Other tiers begin so.
-        Tier::Baseline | Tier::Dynamic | Tier::Eager => {
-            compile_batch(&decoded, options.tier, options.passes, &options.flags)?
+    // Tiers of which there are several begin with functions of the first.
+    let batch = match (options.tier, options.entry) {
+        (Tier::Optimized, entry @ Entry::Loop { .. }) => {
+            compile_loops(&decoded, options.passes, options.flags, entry)
         }
-        Tier::Optimized => {
-            let tier = Optimized { passes: options.passes, ..Optimized::default() };
-            match options.entry {
-                Entry::Function => {
-                    engine_compiler::compile_all(&decoded, &tier, options.flags).map_err(Error::new)?
-                }
-                entry => compile_loops(&decoded, tier, options.flags, entry),
-            }
-        }
+        _ => compile_batch(&decoded, options.tier, options.passes, &options.flags)?,
     };
     let operators = listing::Operators::new(bytes)?;
     let functions = batch.functions.iter().filter(|function| only.is_none_or(|only| function.func == only));
@@ -130,9 +122,9 @@ pub fn dump(bytes: &[u8], options: &DumpOptions, only: Option<&str>) -> Result<V
 }
 
 /// Compiles the functions of a module that have the loop in which `entry` is.
-fn compile_loops(decoded: &DecodedModule, tier: Optimized, flags: CodeFlags, entry: Entry) -> CodeBatch {
+fn compile_loops(decoded: &DecodedModule, passes: Passes, flags: CodeFlags, entry: Entry) -> CodeBatch {
     let env = ModuleEnv::new(decoded.module.clone(), flags);
-    let mut functions = Optimized { alone: false, ..tier }.functions(&env);
+    let mut functions = Optimized { alone: false, passes }.functions(&env);
     for func in (0..decoded.module.num_defined_functions()).map(DefinedFuncIndex) {
         // Functions that have no such loop are declined.
         let _ = functions.compile(decoded, func, decoded.body_at(func), entry);
